@@ -1,0 +1,94 @@
+# The front door: thin, so that people and CI run the same tools the same way. `make help` lists what there is.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+ARGS ?= tests
+NOTEBOOKS ?= notebooks
+
+VENV := .venv
+BIN := $(VENV)/bin
+PROTO_VENV := build/proto-venv
+BINDER_VENV := build/binder-venv
+# The Python that binder/environment.yml asks for where it is installed, else the one above.
+BINDER_PYTHON ?= $(shell p=python$$(sed -n 's/^ *- python=//p' binder/environment.yml); \
+	"$$p" -c '' 2>/dev/null && echo "$$p" || echo '$(PYTHON)')
+IN_BINDER := PATH="$(CURDIR)/$(BINDER_VENV)/bin:$$PATH"
+PIP := -m pip --disable-pip-version-check install --quiet
+# Set for a test that regenerates the stubs; without it that test says that it was skipped.
+export PROTO_PYTHON ?= $(wildcard $(CURDIR)/$(PROTO_VENV)/bin/python)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test lint types contracts unit notebooks bench proto proto-tools binder clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | \
+		while IFS=: read -r name text; do printf '  make %-12s%s\n' "$$name" "$$text"; done
+	@echo '  PYTHON=...        the interpreter for .venv, 3.11 or newer (now: $(or $(PYTHON),none found))'
+
+demo: $(BIN)/.demo  ## install, start a peer as a process of its own, run the first notebook against it
+	$(BIN)/blazen-nb demo
+
+test: lint types contracts unit notebooks  ## everything a change must pass
+	@echo 'make test: lint, types, contracts, unit and notebooks passed'
+
+lint: $(BIN)/.test  ## style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(BIN)/.test  ## mypy strict on the package and its tests
+	$(BIN)/mypy blazen_nb tests
+
+contracts: $(BIN)/.test  ## which layer may import which
+	$(BIN)/lint-imports
+
+unit: $(BIN)/.test  ## all tests but the notebooks; ARGS="tests/unit -k reducer" narrows it
+	$(BIN)/pytest $(ARGS)
+
+# A session of its own: one kernel a notebook, outputs compared with the saved ones. Warnings of the kernel's
+# own libraries are theirs to mend, and a cell may take longer than a unit test.
+notebooks: $(BIN)/.test  ## run the notebooks and compare every output with the saved one
+	BLAZEN_NB_STATIC=1 $(BIN)/pytest --nbval --nbval-sanitize-with notebooks/sanitize.cfg \
+		--nbval-cell-timeout 120 -o timeout=180 -o filterwarnings=default $(NOTEBOOKS)
+
+bench: $(BIN)/.test  ## measure and print the table of bench/README.md
+	$(BIN)/python bench/run.py $(BENCH)
+
+proto: proto-tools  ## generate the stubs from proto/ with the pinned tool
+	$(PROTO_VENV)/bin/python -m grpc_tools.protoc -I proto --python_out=. --pyi_out=. \
+		--grpc_python_out=. $$(cd proto && find . -name '*.proto' | sed 's|^\./||' | sort)
+
+proto-tools: $(PROTO_VENV)/.made  ## the generator's own environment; with it the stubs are tested too
+
+binder:  ## a throw-away environment from binder's files, and notebook 01 in it
+	rm -rf $(BINDER_VENV)
+	'$(BINDER_PYTHON)' -m venv $(BINDER_VENV)
+	$(IN_BINDER) binder/postBuild
+	$(IN_BINDER) python $(PIP) -c constraints.txt pytest nbval
+	$(IN_BINDER) BLAZEN_NB_STATIC=1 binder/start python -m pytest -c /dev/null --rootdir . -p no:cacheprovider \
+		--nbval --nbval-sanitize-with notebooks/sanitize.cfg --nbval-cell-timeout 120 notebooks/01_first_cell.ipynb
+
+clean:  ## remove everything that make made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: an environment is made again only when what it is made from changed.
+$(BIN)/python:
+	@test -n '$(PYTHON)' || { echo 'No Python 3.11 or newer found; say make PYTHON=/path/to/python3' >&2; exit 1; }
+	'$(PYTHON)' -m venv $(VENV)
+
+$(BIN)/.demo: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python $(PIP) -c constraints.txt -e '.[demo]'
+	@touch $@
+
+$(BIN)/.test: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python $(PIP) -c constraints.txt -e '.[test]'
+	@touch $@
+
+$(PROTO_VENV)/.made: pyproject.toml
+	@test -n '$(PYTHON)' || { echo 'No Python 3.11 or newer found; say make PYTHON=/path/to/python3' >&2; exit 1; }
+	'$(PYTHON)' -m venv $(PROTO_VENV)
+	$(PROTO_VENV)/bin/python $(PIP) 'pip>=25.1'
+	$(PROTO_VENV)/bin/python $(PIP) --group proto
+	@touch $@

@@ -1,0 +1,355 @@
+"""The async client: awaitable calls from the user's own loop; the connection itself lives on the I/O loop."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import warnings
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from blazen_nb.client.feed import RunFeed
+from blazen_nb.client.link import PeerLink
+from blazen_nb.client.requests import (
+    LATER_SECONDS,
+    PeerInfo,
+    answer_of,
+    cell_request,
+    client_html,
+    encoded_input,
+    info_of,
+    json_input,
+    no_answer,
+    result_of,
+    start_request,
+)
+from blazen_nb.client.shipped_steps import steps_bundle
+from blazen_nb.client.waiters import AsyncReply
+from blazen_nb.engine.result import WorkflowResult
+from blazen_nb.errors import WorkflowTimeoutError
+from blazen_nb.events import Event
+from blazen_nb.shipping.cell import CellSource
+from blazen_nb.shipping.code import CodeBundle
+from blazen_nb.updates import Outcome, Update
+from blazen_nb.wire import io_loop
+from blazen_nb.wire.v1 import kernel_pb2 as pb
+
+ANSWER_SECONDS = 30.0
+"""How long a client waits for the answer to a request that is not a run."""
+
+
+class AsyncPeerClient:
+    """A session with a peer, for code that awaits. ``connect`` makes one; close it, or use ``async with``.
+
+    Many calls may be in flight at once, from any number of tasks and loops; they share one connection.
+    """
+
+    def __init__(self, io: io_loop.IoLoop, link: PeerLink, trust_peer: bool) -> None:
+        self._io = io
+        self._link = link
+        self._trusted = trust_peer or link.address.is_loopback
+        self._closed = False
+
+    @classmethod
+    async def connect(
+        cls,
+        address: str,
+        node_id: str | None = None,
+        *,
+        token: str | None = None,
+        timeout: float = 10,
+        namespace: str | None = None,
+        trust_peer: bool = False,
+    ) -> AsyncPeerClient:
+        """A client whose session with the peer is open.
+
+        Args:
+            address: ``host:port``, ``:port``, ``http://host:port`` or ``unix:PATH``.
+            node_id: This client's name in the peer's log; default the host's name.
+            token: The peer's token; default BLAZEN_PEER_TOKEN, else the connection file of that address.
+            timeout: Seconds to wait for the peer.
+            namespace: The namespace to work in; default one private to this session.
+            trust_peer: Open values that the peer pickled although it is not on this machine.
+
+        Raises:
+            ValidationError: Not an address.
+            TransportError: Nobody listens there, or it does not answer.
+            AuthError: The token was refused.
+        """
+        io = io_loop.acquire()
+        try:
+            link = await asyncio.wrap_future(
+                asyncio.run_coroutine_threadsafe(
+                    open_link(io, address, node_id, token, timeout, namespace), io.loop
+                )
+            )
+        except BaseException:
+            io_loop.release(io)
+            raise
+        return cls(io, link, trust_peer)
+
+    @property
+    def node_id(self) -> str:
+        """The peer's name."""
+        return self._link.node_id
+
+    @property
+    def address(self) -> str:
+        """Where the peer is."""
+        return str(self._link.address)
+
+    @property
+    def peer_python(self) -> str:
+        """The peer's Python minor version, ``"3.12"``."""
+        return self._link.welcome.python
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls can be made."""
+        return self._link.is_open
+
+    async def describe(self) -> PeerInfo:
+        """What the peer is and does right now."""
+        return info_of(await self._ask("description", urgent=True, describe=pb.Describe()))
+
+    async def ping(self) -> None:
+        """Return once the peer has answered."""
+        await self._ask("pong", urgent=True, ping=pb.Ping())
+
+    async def missing_names(self, names: Iterable[str]) -> set[str]:
+        """Those of the names that a cell must bring along, because the session's namespace does not have them."""
+        answer = await self._ask("missing_names", find_names=pb.FindNames(names=list(names)))
+        return set(answer.names)
+
+    async def register_steps(self, functions: Sequence[Callable[..., Any]]) -> list[str]:
+        """The IDs under which the peer now knows these functions as steps of the session's namespace.
+
+        Their source travels, with the names it needs; a function without source travels by value between equal
+        Python minors.
+
+        Raises:
+            ShippingError: One of them cannot travel.
+            EnvironmentMismatchError: It could, but not between these two Python versions.
+        """
+        request = steps_bundle(functions, self._link)
+        return list((await self._ask("registered", register_code=request)).step_ids)
+
+    async def run_remote_workflow(
+        self,
+        workflow_name: str,
+        step_ids: Sequence[str],
+        input: Any = None,
+        timeout: float | timedelta | None = None,
+    ) -> WorkflowResult:
+        """The result of one run of these steps on the peer. A caller that is cancelled cancels the run.
+
+        Args:
+            workflow_name: A label for people.
+            step_ids: Steps that the peer knows.
+            input: The StartEvent's fields, where it is a dict; None = no fields.
+            timeout: Seconds, rounded up to whole ones; None or 0 = the peer's default.
+
+        Raises:
+            UnknownStepError: A step is not registered on the peer.
+            WorkflowError: A step failed; its exception is the cause.
+            WorkflowTimeoutError: It took too long.
+        """
+        request = start_request(
+            workflow_name, step_ids, encoded_input(input, self._link), timeout, updates=False
+        )
+        return await self._run(request)
+
+    async def run_remote_workflow_json(
+        self,
+        workflow_name: str,
+        step_ids: Sequence[str],
+        json_text: str,
+        timeout: float | timedelta | None = None,
+    ) -> WorkflowResult:
+        """As ``run_remote_workflow``, with JSON text in and ``result.event.data_json`` as it came.
+
+        Raises:
+            ValidationError: The text is not JSON.
+        """
+        request = start_request(
+            workflow_name, step_ids, json_input(json_text), timeout, updates=False
+        )
+        return await self._run(request)
+
+    async def start_remote_workflow(
+        self,
+        workflow_name: str,
+        step_ids: Sequence[str],
+        input: Any = None,
+        timeout: float | timedelta | None = None,
+    ) -> AsyncRunHandle:
+        """A handle of a run that the peer has accepted; it goes on when the client goes away.
+
+        Arguments and errors as for ``run_remote_workflow``; a run's own failure is raised by ``result()``.
+        """
+        request = start_request(
+            workflow_name, step_ids, encoded_input(input, self._link), timeout, updates=True
+        )
+        return await self._start(request, workflow_name)
+
+    async def start_cell(
+        self,
+        cell: CellSource,
+        *,
+        bundle: CodeBundle | None = None,
+        input: Any = None,
+        timeout: float | timedelta | None = None,
+        outputs: Iterable[str] = (),
+    ) -> AsyncRunHandle:
+        """A handle of a cell's run in the session's namespace.
+
+        Args:
+            bundle: What the cell needs from the notebook.
+            outputs: Variables whose values come back in ``result().outputs``.
+        """
+        request = cell_request(
+            cell, bundle or CodeBundle(), encoded_input(input, self._link), timeout, outputs
+        )
+        return await self._start(request, cell.label)
+
+    async def close(self) -> None:
+        """End the session; calls that wait fail. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.wrap_future(
+            asyncio.run_coroutine_threadsafe(self._link.shut(), self._io.loop)
+        )
+        await asyncio.to_thread(io_loop.release, self._io)
+
+    async def _ask(self, answer: str, *, urgent: bool = False, **request: Any) -> Any:
+        reply = AsyncReply(self._link.mail())
+        self._link.ask(reply, urgent=urgent, **request)
+        try:
+            return answer_of(await reply.wait(ANSWER_SECONDS), answer)
+        except TimeoutError:
+            raise no_answer(self._link, ANSWER_SECONDS) from None
+
+    async def _run(self, request: pb.StartRun) -> WorkflowResult:
+        reply = AsyncReply(self._link.mail())
+        self._link.ask(reply, start_run=request)
+        limit = request.timeout_secs + LATER_SECONDS if request.timeout_secs else None
+        try:
+            frame = await reply.wait(limit)
+        except TimeoutError:
+            self._link.cancel(request.run_id, "the client stopped waiting")
+            raise WorkflowTimeoutError(
+                f"timed out: no result from {self.node_id} in time"
+            ) from None
+        except asyncio.CancelledError:
+            self._link.cancel(request.run_id, "the caller was cancelled")
+            raise
+        return result_of(
+            answer_of(frame, "result"), request.workflow_name, self._link, trusted=self._trusted
+        )
+
+    async def _start(self, request: pb.StartRun, name: str) -> AsyncRunHandle:
+        feed = RunFeed(self._link, request.run_id, name, trusted=self._trusted)
+        self._link.ask(feed, start_run=request)
+        await feed.wait_async(lambda: feed.started or feed.has_ended)
+        if feed.error is not None and not feed.started:
+            raise feed.error
+        return AsyncRunHandle(feed)
+
+    async def __aenter__(self) -> AsyncPeerClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            warnings.warn("an AsyncPeerClient was not closed", ResourceWarning, stacklevel=2)
+
+    def _repr_html_(self) -> str:
+        return client_html(self._link)
+
+    def __repr__(self) -> str:
+        return f"AsyncPeerClient({self.node_id}, {'connected' if self.is_open else 'closed'})"
+
+
+class AsyncRunHandle:
+    """A client's grip on a run; awaiting it gives the result."""
+
+    def __init__(self, feed: RunFeed) -> None:
+        self._feed = feed
+
+    @property
+    def run_id(self) -> str:
+        """The run's ID, a dashed UUID."""
+        return self._feed.run_id
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended; None while it runs."""
+        return self._feed.outcome
+
+    async def updates(self) -> AsyncIterator[Update]:
+        """What the run tells, in order, ending with ``Ended``; each update is given out once."""
+        while True:
+            await self._feed.wait_async(lambda: self._feed.has_news)
+            update = self._feed.take()
+            if update is None:
+                if self._feed.has_ended:
+                    return
+                continue
+            yield update
+
+    async def events(self) -> AsyncIterator[Event]:
+        """The events that steps write to the stream, in order; other updates are passed over."""
+        while True:
+            await self._feed.wait_async(lambda: self._feed.has_news)
+            for event in self._feed.take_events():
+                yield event
+            if self._feed.has_ended and not self._feed._unread:
+                return
+
+    async def result(self, timeout: float | None = None) -> WorkflowResult:
+        """The result, once the run has ended.
+
+        Args:
+            timeout: Seconds to wait; the run goes on when they are over.
+
+        Raises:
+            WorkflowError: The run did not succeed.
+            TimeoutError: It has not ended in time.
+        """
+        async with asyncio.timeout(timeout):
+            await self._feed.wait_async(lambda: self._feed.has_ended)
+        return self._feed.outcome_or_raise()
+
+    def cancel(self) -> None:
+        """Ask for the run's end, without waiting; ``result()`` then raises WorkflowCancelledError."""
+        self._feed.link.cancel(self._feed.raw_id, "cancelled by the client")
+
+    def __await__(self) -> Generator[Any, None, WorkflowResult]:
+        return self.result().__await__()
+
+    def __repr__(self) -> str:
+        name, node = self._feed.workflow_name, self._feed.link.node_id
+        return f"AsyncRunHandle({name} on {node}, {self.outcome or 'running'})"
+
+
+async def open_link(
+    io: io_loop.IoLoop,
+    address: str,
+    node_id: str | None,
+    token: str | None,
+    timeout: float,
+    namespace: str | None,
+) -> PeerLink:
+    """An open link with the defaults filled in; on the I/O loop."""
+    return await PeerLink.open(
+        io,
+        address,
+        node_id=node_id or platform.node() or "client",
+        token=token,
+        namespace=namespace or "",
+        timeout=timeout,
+    )

@@ -1,0 +1,150 @@
+"""What a started run has told so far, for whoever reads it: a thread or a task, now or later."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from blazen_nb.client.link import PeerLink
+from blazen_nb.client.requests import refused, result_of
+from blazen_nb.engine.result import WorkflowResult
+from blazen_nb.engine.run import dashed
+from blazen_nb.errors import BlazenError, RunLostError
+from blazen_nb.events import Event
+from blazen_nb.updates import Outcome, Update
+from blazen_nb.wire.io_loop import POLL_SECONDS
+from blazen_nb.wire.messages import events_of, updates_of
+from blazen_nb.wire.v1 import kernel_pb2 as pb
+
+
+class RunFeed:
+    """The receiver of one run's updates and result.
+
+    Args:
+        trusted: Values that the peer pickled may be opened.
+    """
+
+    def __init__(self, link: PeerLink, run_id: bytes, workflow_name: str, *, trusted: bool) -> None:
+        self.link = link
+        self.raw_id = run_id
+        self.run_id = dashed(run_id)
+        self.workflow_name = workflow_name
+        self.started = False
+        self.result: pb.RunResult | None = None
+        self.error: BlazenError | None = None
+        self._trusted = trusted
+        self._unread: deque[pb.RunUpdate] = deque()
+        self._ready: deque[Update] = deque()
+        self._changed = threading.Condition()
+        self._wakers: list[Callable[[], None]] = []
+
+    # --- Receiver, on the I/O loop ---------------------------------------------------------------------------
+
+    def receive(self, frame: pb.PeerFrame) -> bool:
+        """See Receiver."""
+        kind = frame.WhichOneof("kind")
+        with self._changed:
+            if kind == "update":
+                self._unread.append(frame.update)
+            elif kind == "run_started":
+                self.started = True
+            elif kind == "result":
+                self.result = frame.result
+            elif kind == "refusal":
+                self.error = refused(frame.refusal)
+            self._wake()
+        return self.has_ended
+
+    def fail(self, error: BlazenError) -> None:
+        """See Receiver."""
+        with self._changed:
+            if self.started:
+                lost = RunLostError(
+                    f"run {self.run_id} is out of sight: {error}",
+                    run_id=self.run_id,
+                    peer=self.link.node_id,
+                )
+                lost.__cause__ = error
+                self.error = lost
+            else:
+                self.error = error
+            self._wake()
+
+    def _wake(self) -> None:
+        self._changed.notify_all()
+        wakers, self._wakers = self._wakers, []
+        for wake in wakers:
+            wake()
+
+    # --- readers ---------------------------------------------------------------------------------------------
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.result is not None or self.error is not None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the run ended; None while it has not."""
+        if self.result is not None:
+            return self.result.outcome  # type: ignore[return-value]  # the peer sends the names of Outcome
+        return "lost" if self.error is not None else None
+
+    def take(self) -> Update | None:
+        """The next update, if one is there; each is given out once."""
+        while not self._ready and self._unread:
+            self._ready.extend(
+                updates_of(self._unread.popleft(), self.run_id, trusted=self._trusted)
+            )
+        return self._ready.popleft() if self._ready else None
+
+    def take_events(self) -> list[Event]:
+        """The events among all that is there; other updates are passed over."""
+        events: list[Event] = []
+        while self._unread:
+            update = self._unread.popleft()
+            if update.WhichOneof("kind") == "events":
+                events.extend(events_of(update.events, trusted=self._trusted))
+        return events
+
+    def outcome_or_raise(self) -> WorkflowResult:
+        """The result of a run that has ended.
+
+        Raises:
+            BlazenError: It did not succeed, or is out of sight.
+        """
+        if self.error is not None:
+            raise self.error
+        assert self.result is not None
+        return result_of(self.result, self.workflow_name, self.link, trusted=self._trusted)
+
+    def wait(self, until: Callable[[], bool], timeout: float | None) -> bool:
+        """Block until it holds, at most this many seconds; False where it does not then. Interruptible."""
+        left = timeout
+        with self._changed:
+            while not until():
+                turn = POLL_SECONDS if left is None else min(POLL_SECONDS, left)
+                self._changed.wait(turn)
+                if left is not None:
+                    left -= turn
+                    if left <= 0:
+                        return until()
+        return True
+
+    async def wait_async(self, until: Callable[[], bool]) -> None:
+        """Return once it holds."""
+        mail = self.link.mail()
+        while True:
+            changed = asyncio.Event()
+            with self._changed:
+                if until():
+                    return
+                self._wakers.append(lambda changed=changed: mail.post(changed.set))  # type: ignore[misc]
+            await changed.wait()
+
+    @property
+    def has_news(self) -> bool:
+        """Whether an update is there, or none will come."""
+        return bool(self._ready or self._unread) or self.has_ended

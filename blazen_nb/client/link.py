@@ -1,0 +1,209 @@
+"""A client's connection to one peer: requests out, answers to those who wait. Thread-safe; lives on the I/O loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import secrets
+import threading
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from blazen_nb import __version__
+from blazen_nb.client.transports import Transport
+from blazen_nb.client.transports.grpc_stream import GrpcStream
+from blazen_nb.client.waiters import LoopMail, Receiver, closed_error
+from blazen_nb.errors import BlazenError, EnvelopeVersionError, TransportError, ValidationError
+from blazen_nb.shipping.environment import python_minor
+from blazen_nb.wire import io_loop
+from blazen_nb.wire.address import Address, parse
+from blazen_nb.wire.auth import resolve_token
+from blazen_nb.wire.blazen_messages import ENVELOPE_VERSION
+from blazen_nb.wire.limits import DEFAULT_LIMITS
+from blazen_nb.wire.outbox import Outbox, Parts
+from blazen_nb.wire.v1 import kernel_pb2 as pb
+
+
+class PeerLink:
+    """An open session with a peer; ``open`` makes one."""
+
+    def __init__(self, io: io_loop.IoLoop, address: Address, transport: Transport) -> None:
+        self.address = address
+        self.welcome = pb.Welcome()
+        self._io = io
+        self._transport = transport
+        self._outbox = Outbox(io, pb.ClientFrame)
+        self._parts = Parts(2 * DEFAULT_LIMITS.message_bytes)
+        self._receivers: dict[int, Receiver] = {}
+        self._ids = itertools.count(1)
+        self._lock = threading.Lock()
+        self._gone: BlazenError | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._mails: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopMail] = WeakKeyDictionary()
+
+    @classmethod
+    async def open(
+        cls,
+        io: io_loop.IoLoop,
+        address: str,
+        *,
+        node_id: str,
+        token: str | None,
+        namespace: str,
+        timeout: float,
+    ) -> PeerLink:
+        """A link whose session is open; on the I/O loop.
+
+        Raises:
+            ValidationError: Not an address.
+            TransportError: Nobody listens there, or it did not answer in time.
+            AuthError: The token was refused.
+            EnvelopeVersionError: The peer speaks an older envelope than this client can.
+        """
+        where = parse(address, use="connect")
+        transport = GrpcStream(where, resolve_token(token, where), node_id)
+        link = cls(io, where, transport)
+        hello = pb.Hello(
+            session_id=secrets.token_hex(8),
+            namespace=namespace,
+            envelope_version=ENVELOPE_VERSION,
+            node_id=node_id,
+            python=python_minor(),
+            version=__version__,
+        )
+        try:
+            async with asyncio.timeout(timeout):
+                await link._greet(hello)
+        except TimeoutError:
+            await transport.close()
+            raise TransportError(
+                f"the peer at {where} did not answer within {timeout:g} s; is it a peer?"
+            ) from None
+        except BaseException:
+            await transport.close()
+            raise
+        link._tasks = [asyncio.ensure_future(link._write()), asyncio.ensure_future(link._read())]
+        return link
+
+    async def _greet(self, hello: pb.Hello) -> None:
+        batch = pb.ClientBatch(frames=[pb.ClientFrame(hello=hello)]).SerializeToString()
+        with contextlib.suppress(TransportError):  # reading tells why
+            await self._transport.write(batch)
+        answer = await self._transport.read()
+        frames = pb.PeerBatch.FromString(answer).frames if answer else []
+        if not frames or frames[0].WhichOneof("kind") != "welcome":
+            raise TransportError(f"what listens on {self.address} is no peer")
+        self.welcome = frames[0].welcome
+        if self.welcome.envelope_version > ENVELOPE_VERSION:
+            raise EnvelopeVersionError("the peer speaks a newer envelope; upgrade blazen-nb here")
+
+    @property
+    def node_id(self) -> str:
+        """The peer's name."""
+        return self.welcome.node_id
+
+    @property
+    def same_minor(self) -> bool:
+        """Whether the peer runs this Python minor, so that functions may travel by value."""
+        return self.welcome.python == python_minor()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests can be made."""
+        return self._gone is None
+
+    def mail(self) -> LoopMail:
+        """The running loop's way to be handed answers."""
+        loop = asyncio.get_running_loop()
+        mail = self._mails.get(loop)
+        if mail is None:
+            mail = self._mails[loop] = LoopMail(loop)
+        return mail
+
+    # --- requests, from any thread ---------------------------------------------------------------------------
+
+    def ask(self, receiver: Receiver, *, urgent: bool = False, **kind: Any) -> None:
+        """Send a request; its answers go to the receiver.
+
+        Raises:
+            BlazenError: The connection is gone; the error says why.
+        """
+        request_id = next(self._ids)
+        frame = pb.ClientFrame(request_id=request_id, **kind).SerializeToString()
+        with self._lock:
+            if self._gone is not None:
+                raise again(self._gone)
+            self._receivers[request_id] = receiver
+        (self._outbox.put_urgent if urgent else self._outbox.put)(frame)
+
+    def cancel(self, run_id: bytes, reason: str) -> None:
+        """Ask for the end of a run, without waiting."""
+        frame = pb.ClientFrame(
+            cancel_run=pb.CancelRun(run_id=run_id, reason=reason)
+        ).SerializeToString()
+        # Twice: at once, and behind the run's start where that still waits to be sent.
+        self._outbox.put_urgent(frame)
+        self._outbox.put(frame)
+
+    # --- the stream, on the I/O loop -------------------------------------------------------------------------
+
+    async def _write(self) -> None:
+        with contextlib.suppress(BlazenError):  # the reader meets the same end and knows why
+            await self._outbox.write_all(self._transport.write)
+
+    async def _read(self) -> None:
+        error: BlazenError = TransportError(f"peer {self.node_id} closed the connection")
+        try:
+            while (batch := await self._transport.read()) is not None:
+                for frame in pb.PeerBatch.FromString(batch).frames:
+                    self._deliver(frame)
+        except BlazenError as broken:
+            error = broken
+        finally:
+            self._lose(error)
+
+    def _deliver(self, frame: pb.PeerFrame) -> None:
+        if frame.WhichOneof("kind") == "part":
+            whole = self._parts.add(frame.part)
+            if whole is None:
+                return
+            frame = pb.PeerFrame.FromString(whole)
+        receiver = self._receivers.get(frame.request_id)
+        if receiver is not None and receiver.receive(frame):
+            self._receivers.pop(frame.request_id, None)
+
+    def _lose(self, error: BlazenError) -> None:
+        with self._lock:
+            if self._gone is None:
+                self._gone = error
+            waiting = list(self._receivers.values())
+            self._receivers.clear()
+        self._outbox.close()
+        for receiver in waiting:
+            receiver.fail(again(error))
+
+    async def shut(self) -> None:
+        """End the session; who still waits is told. On the I/O loop."""
+        with self._lock:
+            closed_before = isinstance(self._gone, ValidationError)
+            self._gone = ValidationError("this client is closed; connect again")
+        if closed_before:
+            return
+        for task in self._tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._lose(closed_error(self.node_id))
+        await self._transport.close()
+
+
+def again(error: BlazenError) -> BlazenError:
+    """The same error as a new object: one that is raised in several threads mixes up their tracebacks."""
+    return type(error)(*error.args)
+
+
+def new_run_id() -> bytes:
+    """16 random bytes: the run's ID, made by the caller so that a repeated start is the same run."""
+    return os.urandom(16)

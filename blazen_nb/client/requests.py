@@ -1,0 +1,270 @@
+"""What a client sends and what the answers mean; pure, the same for the sync and the async client."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from blazen_nb import errors
+from blazen_nb.client.link import PeerLink, new_run_id
+from blazen_nb.engine.result import WorkflowResult
+from blazen_nb.engine.run import dashed
+from blazen_nb.errors import (
+    BlazenError,
+    EncodeError,
+    TransportError,
+    ValidationError,
+    WorkflowCancelledError,
+    WorkflowError,
+    WorkflowTimeoutError,
+    peer_error,
+)
+from blazen_nb.events import StopEvent
+from blazen_nb.shipping.cell import CellSource
+from blazen_nb.shipping.code import CodeBundle
+from blazen_nb.shipping.failure import rebuild_exception
+from blazen_nb.shipping.values import EncodedValue, decode, encode
+from blazen_nb.wire.messages import bundle_message, failure_of, usage_of, value_message, value_of
+from blazen_nb.wire.v1 import kernel_pb2 as pb
+
+LATER_SECONDS = 5.0
+"""The peer enforces a run's timeout; this much later the client stops waiting for it to say so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerInfo:
+    """What a peer says of itself."""
+
+    node_id: str
+    version: str
+    """Of blazen_nb there."""
+    python: str
+    uptime: float
+    """Seconds."""
+    steps: tuple[str, ...]
+    """IDs of the steps that this session can run."""
+    sessions: int
+    runs: tuple[dict[str, Any], ...]
+    """Runs in flight: run_id, workflow_name, duration."""
+    abandoned: tuple[str, ...]
+    """Steps that were told to stop and still have not."""
+    blocked: tuple[str, ...]
+    """Async steps that block their loop right now."""
+    host: dict[str, str] = field(default_factory=dict)
+    accepts_code: bool = True
+
+    def _repr_html_(self) -> str:
+        from blazen_nb.render.reprs import PeerInfoView, peer_info_repr
+
+        view = PeerInfoView(
+            node_id=self.node_id,
+            versions=f"blazen_nb {self.version}",
+            python=self.python,
+            host=" ".join(self.host.values()),
+            steps=self.steps,
+            sessions=self.sessions,
+            runs=len(self.runs),
+            abandoned=len(self.abandoned),
+        )
+        return peer_info_repr(view)[0]
+
+
+def client_html(link: PeerLink) -> str:
+    """A client's card, from what it knows without asking."""
+    from blazen_nb.render.reprs import PeerClientView, peer_client_repr
+
+    view = PeerClientView(
+        node_id=link.node_id,
+        address=str(link.address),
+        state="connected" if link.is_open else "closed",
+        trust="this machine only" if link.address.is_loopback else "not encrypted",
+        versions=f"blazen_nb {link.welcome.version}, Python {link.welcome.python}",
+        session=f"namespace {link.welcome.namespace_state}",
+    )
+    return peer_client_repr(view)[0]
+
+
+def whole_seconds(timeout: float | timedelta | None) -> int:
+    """The timeout as the wire has it: whole seconds, rounded up; 0 = the peer's default.
+
+    Raises:
+        ValidationError: It is negative.
+    """
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    if not seconds:
+        return 0
+    if seconds < 0:
+        raise ValidationError(f"a timeout is not negative: {seconds}")
+    return -int(-seconds // 1)
+
+
+def start_request(
+    workflow_name: str,
+    step_ids: Sequence[str],
+    value: EncodedValue | None,
+    timeout: float | timedelta | None,
+    *,
+    updates: bool,
+) -> pb.StartRun:
+    """The request to run registered steps.
+
+    Raises:
+        ValidationError: The step IDs are no list of IDs, or the timeout is negative.
+    """
+    if isinstance(step_ids, str) or not all(isinstance(step_id, str) for step_id in step_ids):
+        raise ValidationError("step_ids is a list of step IDs, such as ['__main__::train']")
+    return pb.StartRun(
+        run_id=new_run_id(),
+        workflow_name=workflow_name,
+        step_ids=step_ids,
+        input=value_message(value) if value is not None else None,
+        timeout_secs=whole_seconds(timeout),
+        updates=updates,
+        on_disconnect=pb.ON_DISCONNECT_CONTINUE if updates else pb.ON_DISCONNECT_CANCEL,
+    )
+
+
+def cell_request(
+    cell: CellSource,
+    bundle: CodeBundle,
+    value: EncodedValue | None,
+    timeout: float | timedelta | None,
+    outputs: Iterable[str],
+) -> pb.StartRun:
+    """The request to run a cell."""
+    request = start_request(cell.label, (), value, timeout, updates=True)
+    request.cell.text = cell.text
+    request.cell.label = cell.label
+    request.cell.digest = cell.digest
+    request.cell.futures.extend(cell.futures)
+    request.cell.outputs.extend(outputs)
+    request.cell.bundle.CopyFrom(bundle_message(bundle))
+    return request
+
+
+def encoded_input(value: Any, link: PeerLink) -> EncodedValue | None:
+    """A run's input for the wire; None is sent as ``null``.
+
+    Raises:
+        EncodeError: It cannot travel.
+    """
+    return None if value is None else encode(value, same_minor=link.same_minor)
+
+
+def json_input(text: str) -> EncodedValue:
+    """JSON text as a run's input, as it is.
+
+    Raises:
+        ValidationError: It is not JSON.
+    """
+    try:
+        json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValidationError(f"the input is not JSON: {error}") from None
+    return EncodedValue(text.encode())
+
+
+def refused(refusal: pb.Refusal) -> BlazenError:
+    """The error that a refusal stands for."""
+    cls = getattr(errors, refusal.kind, None)
+    if isinstance(cls, type) and issubclass(cls, BlazenError):
+        return cls(refusal.message)
+    return peer_error(refusal.kind, refusal.message)
+
+
+def answer_of(frame: pb.PeerFrame, kind: str) -> Any:
+    """The answer of this kind in the frame.
+
+    Raises:
+        BlazenError: The request was refused.
+    """
+    got = frame.WhichOneof("kind")
+    if got == "refusal":
+        raise refused(frame.refusal)
+    if got != kind:
+        raise EncodeError(
+            f"the peer answered {got}, where {kind} was expected; upgrade the older side"
+        )
+    return getattr(frame, kind)
+
+
+def info_of(description: pb.Description) -> PeerInfo:
+    """What a peer says of itself, from its description; keys that this version does not know are left out."""
+    said: dict[str, Any] = json.loads(description.json)
+    known = PeerInfo.__dataclass_fields__
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in said.items()
+        if key in known
+    }
+    return PeerInfo(**values)
+
+
+def result_of(
+    message: pb.RunResult, workflow_name: str, link: PeerLink, *, trusted: bool
+) -> WorkflowResult:
+    """The result of a run.
+
+    Raises:
+        WorkflowError: The run did not succeed; the step's exception is the cause where it can be rebuilt.
+        EncodeError: It succeeded, but its result cannot travel.
+    """
+    run_id = dashed(message.run_id)
+    if message.outcome != "succeeded":
+        raise _bad_end(message, run_id, link, trusted)
+    outputs = {
+        named.name: decode(value_of(named.value), trusted=trusted)
+        for named in message.outputs
+        if named.HasField("value")
+    }
+    if message.encode_error and (not message.display_json or len(outputs) < len(message.outputs)):
+        raise EncodeError(
+            f"the run succeeded, but its result stays on {link.node_id}: {message.encode_error}"
+        )
+    encoded = value_of(message.value)
+    event = StopEvent()
+    if message.HasField("value"):
+        event.__dict__["result"] = decode(encoded, trusted=trusted)
+        if not encoded.leaves:
+            event.received_json = encoded.json.decode("utf-8", "surrogatepass")
+    display = json.loads(message.display_json) if message.display_json else None
+    return WorkflowResult(
+        event=event,
+        run_id=run_id,
+        workflow_name=workflow_name,
+        state=json.loads(message.state_json) if message.state_json else {},
+        usage=usage_of(message.usage),
+        outputs=outputs,
+        display=(display[0], display[1]) if display else None,
+    )
+
+
+def _bad_end(message: pb.RunResult, run_id: str, link: PeerLink, trusted: bool) -> WorkflowError:
+    failure = failure_of(message.failure) if message.HasField("failure") else None
+    step_id = message.step_id or None
+    text = message.message or "the run failed"
+    if failure is not None:
+        text = (
+            f"step {step_id} failed on {link.node_id}: {failure.headline}"
+            if step_id
+            else failure.headline
+        )
+    cls: type[WorkflowError] = WorkflowError
+    if message.outcome == "cancelled":
+        cls, text = WorkflowCancelledError, message.message or "the run was cancelled"
+    elif message.outcome == "timed_out":
+        cls = WorkflowTimeoutError
+    made = cls(text, run_id=run_id, step_id=step_id, peer=link.node_id, failure=failure)
+    if failure is not None:
+        made.__cause__ = rebuild_exception(failure, trusted=trusted)
+    return made
+
+
+def no_answer(link: PeerLink, timeout: float | None) -> TransportError:
+    """For a request other than a run that was not answered in time."""
+    return TransportError(
+        f"peer {link.node_id} did not answer within {timeout:g} s; check that it still runs"
+    )

@@ -1,0 +1,304 @@
+"""The sync client: the same calls as the async one, from any thread. Each waits on a lock and stays interruptible."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from blazen_nb.client.aio import ANSWER_SECONDS, open_link
+from blazen_nb.client.feed import RunFeed
+from blazen_nb.client.link import PeerLink
+from blazen_nb.client.requests import (
+    LATER_SECONDS,
+    PeerInfo,
+    answer_of,
+    cell_request,
+    client_html,
+    encoded_input,
+    info_of,
+    json_input,
+    no_answer,
+    result_of,
+    start_request,
+)
+from blazen_nb.client.shipped_steps import steps_bundle
+from blazen_nb.client.waiters import BlockingReply
+from blazen_nb.engine.result import WorkflowResult
+from blazen_nb.errors import ValidationError, WorkflowTimeoutError
+from blazen_nb.events import Event
+from blazen_nb.shipping.cell import CellSource
+from blazen_nb.shipping.code import CodeBundle
+from blazen_nb.updates import Outcome, Update
+from blazen_nb.wire import io_loop
+from blazen_nb.wire.v1 import kernel_pb2 as pb
+
+
+class PeerClient:
+    """A session with a peer. ``connect`` makes one; close it, or use ``with``.
+
+    Thread-safe: many threads may call at once, they share one connection. A call that is interrupted cancels its
+    run and raises KeyboardInterrupt.
+
+    Example:
+        >>> from blazen_nb import PeerClient, PeerServer, StopEvent, step
+        >>> @step(id="docs::double")
+        ... def double(ctx, ev):
+        ...     return StopEvent(result=ev.x * 2)
+        >>> with PeerServer("gpu-box") as server:
+        ...     with PeerClient.connect(server.start()) as client:
+        ...         client.run_remote_workflow("double", ["docs::double"], {"x": 21}).result
+        42
+    """
+
+    def __init__(self, io: io_loop.IoLoop, link: PeerLink, trust_peer: bool) -> None:
+        self._io = io
+        self._link = link
+        self._trusted = trust_peer or link.address.is_loopback
+        self._closed = False
+
+    @classmethod
+    def connect(
+        cls,
+        address: str,
+        node_id: str | None = None,
+        *,
+        token: str | None = None,
+        timeout: float = 10,
+        namespace: str | None = None,
+        trust_peer: bool = False,
+    ) -> PeerClient:
+        """A client whose session with the peer is open; see ``AsyncPeerClient.connect``."""
+        io = io_loop.acquire()
+        try:
+            link = io.run(open_link(io, address, node_id, token, timeout, namespace))
+        except BaseException:
+            io_loop.release(io)
+            raise
+        return cls(io, link, trust_peer)
+
+    @property
+    def node_id(self) -> str:
+        """The peer's name."""
+        return self._link.node_id
+
+    @property
+    def address(self) -> str:
+        """Where the peer is."""
+        return str(self._link.address)
+
+    @property
+    def peer_python(self) -> str:
+        """The peer's Python minor version, ``"3.12"``."""
+        return self._link.welcome.python
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls can be made."""
+        return self._link.is_open
+
+    def describe(self) -> PeerInfo:
+        """See ``AsyncPeerClient.describe``."""
+        return info_of(self._ask("description", urgent=True, describe=pb.Describe()))
+
+    def ping(self) -> None:
+        """See ``AsyncPeerClient.ping``."""
+        self._ask("pong", urgent=True, ping=pb.Ping())
+
+    def missing_names(self, names: Iterable[str]) -> set[str]:
+        """See ``AsyncPeerClient.missing_names``."""
+        return set(self._ask("missing_names", find_names=pb.FindNames(names=list(names))).names)
+
+    def register_steps(self, functions: Sequence[Callable[..., Any]]) -> list[str]:
+        """See ``AsyncPeerClient.register_steps``."""
+        request = steps_bundle(functions, self._link)
+        return list(self._ask("registered", register_code=request).step_ids)
+
+    def run_remote_workflow(
+        self,
+        workflow_name: str,
+        step_ids: Sequence[str],
+        input: Any = None,
+        timeout: float | timedelta | None = None,
+    ) -> WorkflowResult:
+        """See ``AsyncPeerClient.run_remote_workflow``."""
+        request = start_request(
+            workflow_name, step_ids, encoded_input(input, self._link), timeout, updates=False
+        )
+        return self._run(request)
+
+    def run_remote_workflow_json(
+        self,
+        workflow_name: str,
+        step_ids: Sequence[str],
+        json_text: str,
+        timeout: float | timedelta | None = None,
+    ) -> WorkflowResult:
+        """See ``AsyncPeerClient.run_remote_workflow_json``."""
+        request = start_request(
+            workflow_name, step_ids, json_input(json_text), timeout, updates=False
+        )
+        return self._run(request)
+
+    def start_remote_workflow(
+        self,
+        workflow_name: str,
+        step_ids: Sequence[str],
+        input: Any = None,
+        timeout: float | timedelta | None = None,
+    ) -> RunHandle:
+        """See ``AsyncPeerClient.start_remote_workflow``."""
+        request = start_request(
+            workflow_name, step_ids, encoded_input(input, self._link), timeout, updates=True
+        )
+        return self._start(request, workflow_name)
+
+    def start_cell(
+        self,
+        cell: CellSource,
+        *,
+        bundle: CodeBundle | None = None,
+        input: Any = None,
+        timeout: float | timedelta | None = None,
+        outputs: Iterable[str] = (),
+    ) -> RunHandle:
+        """See ``AsyncPeerClient.start_cell``."""
+        request = cell_request(
+            cell, bundle or CodeBundle(), encoded_input(input, self._link), timeout, outputs
+        )
+        return self._start(request, cell.label)
+
+    def close(self) -> None:
+        """End the session; calls that wait fail. Idempotent, from any thread."""
+        if self._closed:
+            return
+        self._closed = True
+        self._io.run(self._link.shut())
+        io_loop.release(self._io)
+
+    def _ask(self, answer: str, *, urgent: bool = False, **request: Any) -> Any:
+        self._refuse_on_loop()
+        reply = BlockingReply()
+        self._link.ask(reply, urgent=urgent, **request)
+        try:
+            return answer_of(reply.wait(ANSWER_SECONDS), answer)
+        except TimeoutError:
+            raise no_answer(self._link, ANSWER_SECONDS) from None
+
+    def _run(self, request: pb.StartRun) -> WorkflowResult:
+        self._refuse_on_loop()
+        reply = BlockingReply()
+        self._link.ask(reply, start_run=request)
+        limit = request.timeout_secs + LATER_SECONDS if request.timeout_secs else None
+        try:
+            frame = reply.wait(limit)
+        except TimeoutError:
+            self._link.cancel(request.run_id, "the client stopped waiting")
+            raise WorkflowTimeoutError(
+                f"timed out: no result from {self.node_id} in time"
+            ) from None
+        except BaseException:
+            self._link.cancel(request.run_id, "the caller was interrupted")
+            raise
+        return result_of(
+            answer_of(frame, "result"), request.workflow_name, self._link, trusted=self._trusted
+        )
+
+    def _start(self, request: pb.StartRun, name: str) -> RunHandle:
+        self._refuse_on_loop()
+        feed = RunFeed(self._link, request.run_id, name, trusted=self._trusted)
+        self._link.ask(feed, start_run=request)
+        try:
+            feed.wait(lambda: feed.started or feed.has_ended, None)
+        except BaseException:
+            self._link.cancel(request.run_id, "the caller was interrupted")
+            raise
+        if feed.error is not None and not feed.started:
+            raise feed.error
+        return RunHandle(feed)
+
+    def _refuse_on_loop(self) -> None:
+        if self._io.is_here:
+            raise ValidationError("a blocking call on the I/O loop would wait for itself")
+
+    def __enter__(self) -> PeerClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            warnings.warn(
+                "a PeerClient was not closed; call close() or use `with`",
+                ResourceWarning,
+                stacklevel=2,
+            )
+
+    def _repr_html_(self) -> str:
+        return client_html(self._link)
+
+    def __repr__(self) -> str:
+        return f"PeerClient({self.node_id}, {'connected' if self.is_open else 'closed'})"
+
+
+class RunHandle:
+    """A client's grip on a run. Thread-safe; an interrupted wait leaves the run as it is."""
+
+    def __init__(self, feed: RunFeed) -> None:
+        self._feed = feed
+
+    @property
+    def run_id(self) -> str:
+        """The run's ID, a dashed UUID."""
+        return self._feed.run_id
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended; None while it runs."""
+        return self._feed.outcome
+
+    def next_update(self, timeout: float | None = None) -> Update | None:
+        """The next update; None where none came in ``timeout`` seconds, or none will come."""
+        self._feed.wait(lambda: self._feed.has_news, timeout)
+        return self._feed.take()
+
+    def updates(self) -> Iterator[Update]:
+        """What the run tells, in order, ending with ``Ended``; each update is given out once."""
+        while True:
+            update = self.next_update()
+            if update is not None:
+                yield update
+            elif self._feed.has_ended:
+                return
+
+    def events(self) -> Iterator[Event]:
+        """The events that steps write to the stream, in order; other updates are passed over."""
+        while True:
+            self._feed.wait(lambda: self._feed.has_news, None)
+            yield from self._feed.take_events()
+            if self._feed.has_ended and not self._feed._unread:
+                return
+
+    def result(self, timeout: float | None = None) -> WorkflowResult:
+        """The result, once the run has ended.
+
+        Args:
+            timeout: Seconds to wait; the run goes on when they are over.
+
+        Raises:
+            WorkflowError: The run did not succeed.
+            TimeoutError: It has not ended in time.
+        """
+        if not self._feed.wait(lambda: self._feed.has_ended, timeout):
+            raise TimeoutError(f"run {self.run_id} has not ended within {timeout:g} s; it goes on")
+        return self._feed.outcome_or_raise()
+
+    def cancel(self) -> None:
+        """Ask for the run's end, without waiting; ``result()`` then raises WorkflowCancelledError."""
+        self._feed.link.cancel(self._feed.raw_id, "cancelled by the client")
+
+    def __repr__(self) -> str:
+        name, node = self._feed.workflow_name, self._feed.link.node_id
+        return f"RunHandle({name} on {node}, {self.outcome or 'running'})"

@@ -1,0 +1,26 @@
+"""How frames travel between a client and a peer; a file for each way. Nothing above knows which one it is."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Transport(Protocol):
+    """Batches of frames to a peer and back, in order; used on the I/O loop only."""
+
+    async def read(self) -> bytes | None:
+        """The next batch from the peer; None once the stream has ended.
+
+        Raises:
+            BlazenError: The stream broke or was refused; the message says why.
+        """
+
+    async def write(self, batch: bytes) -> None:
+        """Send a batch.
+
+        Raises:
+            BlazenError: The stream is gone.
+        """
+
+    async def close(self) -> None:
+        """End the stream and free what it holds."""

@@ -1,0 +1,63 @@
+"""Frames over one bidirectional gRPC stream."""
+
+from __future__ import annotations
+
+import grpc
+import grpc.aio
+
+from blazen_nb.errors import BlazenError, TransportError
+from blazen_nb.wire.address import Address
+from blazen_nb.wire.auth import bearer
+from blazen_nb.wire.status import from_rpc_error
+
+_SESSION = "/blazen_nb.wire.v1.PeerKernel/Session"
+_OPTIONS = [
+    ("grpc.enable_http_proxy", 0),  # a proxy from the environment would be asked for loopback too
+    (
+        "grpc.use_local_subchannel_pool",
+        1,
+    ),  # a new client after a failure starts without the old one's backoff
+]
+
+
+class GrpcStream:
+    """A Transport over grpc.aio; made on the I/O loop, connects with the first write."""
+
+    def __init__(self, address: Address, token: str | None, node_id: str) -> None:
+        self._peer = str(address)
+        metadata = [("x-blazen-peer-node-id", node_id.encode("ascii", "replace").decode())]
+        if token is not None:
+            metadata.append(bearer(token))
+        self._channel = grpc.aio.insecure_channel(address.grpc_target, options=_OPTIONS)
+        self._stream = self._channel.stream_stream(_SESSION)(metadata=metadata)
+
+    async def read(self) -> bytes | None:
+        """See Transport."""
+        try:
+            batch = await self._stream.read()
+        except grpc.RpcError as error:
+            raise self._why(error) from None
+        if batch is not grpc.aio.EOF:
+            return bytes(batch)
+        if await self._stream.code() is not grpc.StatusCode.OK:
+            raise TransportError(
+                f"the connection to {self._peer} was closed: {await self._stream.details()}"
+            )
+        return None
+
+    async def write(self, batch: bytes) -> None:
+        """See Transport."""
+        try:
+            await self._stream.write(batch)
+        except grpc.RpcError as error:
+            raise self._why(error) from None
+        except grpc.aio.UsageError:
+            raise TransportError(f"the connection to {self._peer} is closed") from None
+
+    def _why(self, error: grpc.RpcError) -> BlazenError:
+        return from_rpc_error(error, what="peer", peer=f"the peer at {self._peer}")
+
+    async def close(self) -> None:
+        """See Transport."""
+        self._stream.cancel()
+        await self._channel.close()

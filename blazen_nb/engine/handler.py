@@ -1,0 +1,201 @@
+"""The grip on a run in this process: its result, its stream, abort, answers."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import suppress
+from typing import Any
+
+from blazen_nb.engine.graph import Graph
+from blazen_nb.engine.result import WorkflowResult, bad_end
+from blazen_nb.engine.run import Run
+from blazen_nb.engine.ticks import Attempt
+from blazen_nb.engine.usage import TokenUsage, tokens_of
+from blazen_nb.errors import ValidationError
+from blazen_nb.events import Event, InputRequestEvent
+from blazen_nb.updates import StepOutcome
+
+
+class StreamObserver:
+    """Keeps what a run publishes, in order and complete, for the readers of its stream."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+        self._waiting: deque[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = deque()
+        self._lock = threading.Lock()
+        self._ended = False
+
+    def event_published(self, event: Event) -> None:
+        """See Observer."""
+        with self._lock:
+            self._events.append(event)
+            self._wake()
+
+    def input_requested(self, event: Event) -> None:
+        """A question is part of the stream: whoever reads it can answer."""
+        self.event_published(event)
+
+    def end(self) -> None:
+        """Let the readers end after what is there."""
+        with self._lock:
+            self._ended = True
+            self._wake()
+
+    def _wake(self) -> None:
+        while self._waiting:
+            loop, wakeup = self._waiting.popleft()
+            with suppress(RuntimeError):  # a reader whose loop was closed reads no more
+                loop.call_soon_threadsafe(wakeup.set)
+
+    async def read(self) -> AsyncIterator[Event]:
+        """Every event from the first on, ending with the run; any number of readers."""
+        position = 0
+        while True:
+            wakeup = asyncio.Event()
+            with self._lock:
+                batch = self._events[position:]
+                if not batch:
+                    if self._ended:
+                        return
+                    self._waiting.append((asyncio.get_running_loop(), wakeup))
+            if not batch:
+                await wakeup.wait()
+            for event in batch:
+                yield event
+            position += len(batch)
+
+    def graph_known(self, graph: Graph) -> None:
+        """See Observer."""
+
+    def step_started(self, attempt: Attempt) -> None:
+        """See Observer."""
+
+    def step_ended(
+        self,
+        attempt: Attempt,
+        outcome: StepOutcome,
+        error: BaseException | None,
+        emitted: tuple[str, ...],
+    ) -> None:
+        """See Observer."""
+
+    def progressed(self, attempt: Attempt, label: str, done: float, total: float | None) -> None:
+        """See Observer."""
+
+    def enter(self, attempt: Attempt) -> Any:
+        """See Observer."""
+
+    def leave(self, entered: Any) -> None:
+        """See Observer."""
+
+
+class WorkflowHandler:
+    """A run that was started in this process; await it, or use its parts."""
+
+    def __init__(
+        self,
+        name: str,
+        start: Callable[[Callable[[Run], None]], Run],
+        stream: StreamObserver | None,
+    ) -> None:
+        self._name = name
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._done = self._loop.create_future()
+        self._stream = stream
+        self._run = start(self._ended)
+
+    def _ended(self, run: Run) -> None:
+        if self._stream is not None:
+            self._stream.end()
+        if threading.get_ident() == self._thread:
+            self._settle()
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._settle)
+
+    def _settle(self) -> None:
+        if not self._done.done():
+            self._done.set_result(None)
+
+    @property
+    def run_id(self) -> str:
+        """The run's ID."""
+        return self._run.run_id
+
+    async def result(self) -> WorkflowResult:
+        """The result, once the run has ended; may be awaited any number of times.
+
+        Raises:
+            WorkflowError: A step failed or the run stalled; the step's exception is the cause.
+            WorkflowTimeoutError: It took too long.
+            WorkflowCancelledError: It was aborted.
+        """
+        # Shielded: a caller that gives up waiting must not take the result from the others.
+        await asyncio.shield(self._done)
+        return self._outcome()
+
+    def _outcome(self) -> WorkflowResult:
+        run, finish = self._run, self._run.finish
+        assert finish is not None
+        if finish.outcome != "succeeded" or finish.event is None:
+            raise bad_end(finish, run.run_id)
+        return WorkflowResult(
+            event=finish.event,
+            run_id=run.run_id,
+            workflow_name=self._name,
+            state=run.store.exported(),
+            usage=run.usage.total,
+        )
+
+    async def run_to_result(self) -> WorkflowResult:
+        """As ``result``, but a caller that is cancelled takes the run with it."""
+        try:
+            await self._done
+        except asyncio.CancelledError:
+            self._run.cancel("the caller was cancelled")
+            raise
+        return self._outcome()
+
+    def __await__(self) -> Generator[Any, None, WorkflowResult]:
+        return self.result().__await__()
+
+    def stream_events(self) -> AsyncIterator[Event]:
+        """The events that steps write to the stream, from the first on; ends with the run.
+
+        Raises:
+            ValidationError: The run was started without a stream (use ``run_with_handler``).
+        """
+        if self._stream is None:
+            raise ValidationError("this run has no stream; start it with run_with_handler()")
+        return self._stream.read()
+
+    async def abort(self) -> None:
+        """Have the run end as cancelled; returns without waiting for its steps."""
+        self._run.cancel("aborted")
+
+    async def respond_to_input(
+        self, request_id: str | InputRequestEvent, response: Any = None
+    ) -> None:
+        """Answer a question of the run.
+
+        Raises:
+            ValidationError: The run does not wait for this one.
+        """
+        asked = request_id.request_id if isinstance(request_id, InputRequestEvent) else request_id
+        if not self._run.respond_to_input(asked, response):
+            raise ValidationError(f"the run does not wait for an answer to {asked!r}")
+
+    async def usage_total(self) -> TokenUsage:
+        """Tokens recorded so far."""
+        return tokens_of(self._run.usage.total)
+
+    async def cost_total_usd(self) -> float:
+        """US dollars recorded so far."""
+        return self._run.usage.total.cost_usd
+
+    def __repr__(self) -> str:
+        finish = self._run.finish
+        return f"WorkflowHandler({self._name}, {finish.outcome if finish else 'running'})"

@@ -1,0 +1,304 @@
+"""The rules of a run: what happened in, what to do out. No await, no clock, no random, no thread.
+
+The same ticks always give the same state; journal, snapshots and replay rest on that. ``apply`` changes the state
+it is given (the runner owns one), ``reduce`` leaves it alone and returns the next.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from blazen_nb.engine.graph import Graph
+from blazen_nb.engine.step import Step
+from blazen_nb.engine.ticks import (
+    AbandonAttempt,
+    AbortAttempt,
+    AskInput,
+    Attempt,
+    AttemptFailed,
+    AttemptFinished,
+    CancelRequested,
+    Command,
+    Continuation,
+    EventSent,
+    Finish,
+    InputAnswered,
+    Retrying,
+    RunAttempt,
+    ShowGraph,
+    StartTimer,
+    StopTimer,
+    Tick,
+    TimerFired,
+)
+from blazen_nb.events import INPUT_REQUEST, STOP, Event
+from blazen_nb.updates import Outcome
+
+ABANDON_SECONDS = 1.0
+"""How long a run that is told to stop waits for its attempts before it leaves them behind."""
+
+
+@dataclass(slots=True)
+class RunState:
+    """Everything the rules need to know of a run."""
+
+    graph: Graph
+    timeout: float | None = None
+    next_id: int = 1
+    calls: dict[str, int] = field(default_factory=dict)
+    """Calls so far by step ID."""
+    running: dict[int, Attempt] = field(default_factory=dict)
+    queued: dict[str, deque[Attempt]] = field(default_factory=dict)
+    """By step ID: attempts that wait because the step's max_concurrency is reached."""
+    backing_off: dict[int, Attempt] = field(default_factory=dict)
+    """Attempts whose retry timer is running."""
+    stopping: dict[int, Attempt] = field(default_factory=dict)
+    """Attempts told to stop that have not yet come back."""
+    inputs: dict[str, Event] = field(default_factory=dict)
+    """Unanswered input requests by request ID."""
+    unaccepted: dict[str, int] = field(default_factory=dict)
+    """How often each event type came that no step accepts."""
+    ending: Finish | None = None
+    """How the run will end once its attempts have stopped, or has ended."""
+    finished: bool = False
+
+    def copied(self) -> RunState:
+        """A copy that can be changed without touching this one; events and steps are shared."""
+        new = copy.copy(self)
+        for name in ("calls", "running", "backing_off", "stopping", "inputs", "unaccepted"):
+            setattr(new, name, dict(getattr(self, name)))
+        new.queued = {step_id: deque(waiting) for step_id, waiting in self.queued.items()}
+        return new
+
+
+def reduce(state: RunState, tick: Tick) -> tuple[RunState, list[Command]]:
+    """The state after the tick and what to do about it; the given state stays as it was."""
+    new = state.copied()
+    return new, apply(new, tick)
+
+
+def apply(state: RunState, tick: Tick) -> list[Command]:
+    """Change the state by what happened and return what to do about it."""
+    out: list[Command] = []
+    if isinstance(tick, AttemptFinished):
+        _attempt_finished(state, tick, out)
+    elif isinstance(tick, EventSent):
+        if state.ending is None:
+            _event_sent(state, tick.event, out)
+    elif isinstance(tick, AttemptFailed):
+        _attempt_failed(state, tick, out)
+    elif isinstance(tick, TimerFired):
+        _timer_fired(state, tick, out)
+    elif isinstance(tick, InputAnswered):
+        if state.ending is None and state.inputs.pop(tick.request_id, None) is not None:
+            _route(state, tick.event, out)
+            _stall_check(state, out)
+    elif isinstance(tick, CancelRequested):
+        if state.ending is None:
+            _end(state, out, Finish("cancelled", None, None, tick.reason, None))
+    else:
+        assert_never(tick)
+    return out
+
+
+def _event_sent(state: RunState, event: Event, out: list[Command]) -> None:
+    if state.next_id == 1 and state.timeout is not None:
+        out.append(StartTimer("run", state.timeout))
+    _route(state, event, out)
+    _stall_check(state, out)
+
+
+def _attempt_finished(state: RunState, tick: AttemptFinished, out: list[Command]) -> None:
+    attempt = _take(state, tick.attempt_id, out)
+    if attempt is None:
+        return
+    value = tick.value
+    if isinstance(value, list):
+        for event in value:
+            _route(state, event, out)
+    elif isinstance(value, Continuation):
+        state.graph = value.graph
+        out.append(ShowGraph(value.graph))
+        _route(state, value.event, out)
+    elif value is not None:
+        _route(state, value, out)
+    _stall_check(state, out)
+
+
+def _attempt_failed(state: RunState, tick: AttemptFailed, out: list[Command]) -> None:
+    attempt = _take(state, tick.attempt_id, out)
+    if attempt is not None:
+        _failed(state, attempt, tick.error, tick.random, out)
+
+
+def _failed(
+    state: RunState, attempt: Attempt, error: BaseException, random: float, out: list[Command]
+) -> None:
+    retry = state.graph.retry_of(attempt.step)
+    if attempt.number <= retry.max_retries and isinstance(error, Exception):
+        again = Attempt(
+            state.next_id, attempt.step, attempt.event, attempt.call, attempt.number + 1
+        )
+        state.next_id += 1
+        state.backing_off[again.attempt_id] = again
+        out.append(Retrying(attempt))
+        out.append(
+            StartTimer(("retry", again.attempt_id), retry.delay(attempt.number, random, error))
+        )
+        return
+    outcome: Outcome = "timed_out" if isinstance(error, StepTimeout) else "failed"
+    _end(state, out, Finish(outcome, None, error, str(error), attempt.step.step_id, attempt.number))
+
+
+class StepTimeout(TimeoutError):
+    """A step took longer than its timeout; private to the engine, callers see a WorkflowTimeoutError."""
+
+
+def _timer_fired(state: RunState, tick: TimerFired, out: list[Command]) -> None:
+    key = tick.key
+    if key == "abandon":
+        _abandon(state, out)
+    elif state.ending is not None:
+        return
+    elif key == "run":
+        message = f"workflow timed out after {state.timeout:g} s"
+        _end(state, out, Finish("timed_out", None, None, message, None))
+    elif key[0] == "retry":
+        attempt = state.backing_off.pop(key[1], None)
+        if attempt is not None:
+            _start_or_queue(state, attempt, out)
+    else:
+        attempt = state.running.get(key[1])
+        seconds = state.graph.timeout_of(attempt.step) if attempt is not None else None
+        if attempt is None or seconds is None:
+            return
+        _take(state, key[1], out)
+        state.stopping[attempt.attempt_id] = attempt
+        out.append(AbortAttempt(attempt))
+        out.append(StartTimer("abandon", ABANDON_SECONDS))
+        _failed(
+            state,
+            attempt,
+            StepTimeout(f"step {attempt.step.step_id} timed out after {seconds:g} s"),
+            0.5,
+            out,
+        )
+
+
+def _take(state: RunState, attempt_id: int, out: list[Command]) -> Attempt | None:
+    """The attempt, if it still counts, taken out of the running ones; the next queued one of its step starts."""
+    attempt = state.running.pop(attempt_id, None)
+    if attempt is None:
+        if state.stopping.pop(attempt_id, None) is not None:
+            _finish_if_stopped(state, out)
+        return None
+    step = attempt.step
+    if state.graph.timeout_of(step) is not None:
+        out.append(StopTimer(("step", attempt_id)))
+    waiting = state.queued.get(step.step_id)
+    if waiting:
+        _start(state, waiting.popleft(), out)
+    return attempt
+
+
+def _route(state: RunState, event: Event, out: list[Command]) -> None:
+    if state.ending is not None:
+        return
+    event_type = event.event_type
+    if event_type == STOP:
+        _end(state, out, Finish("succeeded", event, None, "", None))
+        return
+    if event_type == INPUT_REQUEST:
+        state.inputs[str(getattr(event, "request_id", ""))] = event
+        out.append(AskInput(event))
+        return
+    steps = state.graph.by_event.get(event_type)
+    if steps is None:
+        state.unaccepted[event_type] = state.unaccepted.get(event_type, 0) + 1
+        return
+    for step in steps:
+        call = state.calls[step.step_id] = state.calls.get(step.step_id, 0) + 1
+        attempt = Attempt(state.next_id, step, event, call, 1)
+        state.next_id += 1
+        _start_or_queue(state, attempt, out)
+
+
+def _start_or_queue(state: RunState, attempt: Attempt, out: list[Command]) -> None:
+    step = attempt.step
+    if step.max_concurrency and _active(state, step) >= step.max_concurrency:
+        state.queued.setdefault(step.step_id, deque()).append(attempt)
+    else:
+        _start(state, attempt, out)
+
+
+def _active(state: RunState, step: Step) -> int:
+    return sum(1 for attempt in state.running.values() if attempt.step.step_id == step.step_id)
+
+
+def _start(state: RunState, attempt: Attempt, out: list[Command]) -> None:
+    state.running[attempt.attempt_id] = attempt
+    timeout = state.graph.timeout_of(attempt.step)
+    if timeout is not None:
+        out.append(StartTimer(("step", attempt.attempt_id), timeout))
+    out.append(RunAttempt(attempt))
+
+
+def _stall_check(state: RunState, out: list[Command]) -> None:
+    """A run in which nothing can happen any more fails at once and says what it waited for."""
+    if state.running or state.ending is not None or state.backing_off or state.inputs:
+        return
+    message = "the run stalled: no step is running and no StopEvent came"
+    if state.unaccepted:
+        lost = ", ".join(
+            f"{name} ({count}x)" if count > 1 else name for name, count in state.unaccepted.items()
+        )
+        message += f"; no step accepts {lost}"
+    idle = [step for step in state.graph.steps if step.step_id not in state.calls]
+    if idle:
+        waits = "; ".join(f"{step.step_id} waits for {' or '.join(step.accepts)}" for step in idle)
+        message += f"; {waits}"
+    _end(state, out, Finish("failed", None, None, message, None))
+
+
+def _end(state: RunState, out: list[Command], finish: Finish) -> None:
+    state.ending = finish
+    if state.timeout is not None:
+        out.append(StopTimer("run"))
+    for attempt_id in state.backing_off:
+        out.append(StopTimer(("retry", attempt_id)))
+    state.backing_off.clear()
+    state.queued.clear()
+    state.inputs.clear()
+    for attempt in state.running.values():
+        if state.graph.timeout_of(attempt.step) is not None:
+            out.append(StopTimer(("step", attempt.attempt_id)))
+        out.append(AbortAttempt(attempt))
+    state.stopping.update(state.running)
+    state.running.clear()
+    if state.stopping:
+        out.append(StartTimer("abandon", ABANDON_SECONDS))
+    # A result or an error is there at once; a cancelled run ends when its steps have, or are left behind.
+    if finish.outcome in ("succeeded", "failed"):
+        state.finished = True
+        out.append(finish)
+    else:
+        _finish_if_stopped(state, out)
+
+
+def _finish_if_stopped(state: RunState, out: list[Command]) -> None:
+    if state.stopping or state.ending is None:
+        return
+    out.append(StopTimer("abandon"))
+    if not state.finished:
+        state.finished = True
+        out.append(state.ending)
+
+
+def _abandon(state: RunState, out: list[Command]) -> None:
+    for attempt in state.stopping.values():
+        out.append(AbandonAttempt(attempt))
+    state.stopping.clear()
+    _finish_if_stopped(state, out)

@@ -1,0 +1,343 @@
+"""One run of a workflow: owns the state, feeds it ticks, carries out commands. Lanes do the running.
+
+Whichever thread has a tick applies it under the run's lock; what follows from it is carried out after the lock is
+released, because running a step under it could wait for itself.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import random
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from blazen_nb.engine.context import Context
+from blazen_nb.engine.graph import Graph
+from blazen_nb.engine.reducer import RunState, apply
+from blazen_nb.engine.state import SessionNamespace, StateNamespace
+from blazen_nb.engine.step import Step
+from blazen_nb.engine.ticks import (
+    AbandonAttempt,
+    AbortAttempt,
+    AskInput,
+    Attempt,
+    AttemptFailed,
+    AttemptFinished,
+    CancelRequested,
+    Continuation,
+    EventSent,
+    Finish,
+    InputAnswered,
+    Retrying,
+    RunAttempt,
+    ShowGraph,
+    StartTimer,
+    StopTimer,
+    Tick,
+    TimerFired,
+    TimerKey,
+)
+from blazen_nb.engine.timers import Clock, TimerHandle, thread_clock
+from blazen_nb.engine.usage import UsageMeter
+from blazen_nb.events import Event, InputResponseEvent
+from blazen_nb.updates import StepOutcome
+
+INTERRUPT_SECONDS = 0.2
+"""How long a step that was told to stop may look at ``ctx.cancelled`` before an exception is raised in it."""
+
+
+class Observer(Protocol):
+    """Who is told what a run does. Called in order, under the run's lock or from the step's thread: be brief."""
+
+    def graph_known(self, graph: Graph) -> None:
+        """The run's steps are these from now on."""
+
+    def step_started(self, attempt: Attempt) -> None:
+        """An attempt began."""
+
+    def step_ended(
+        self,
+        attempt: Attempt,
+        outcome: StepOutcome,
+        error: BaseException | None,
+        emitted: tuple[str, ...],
+    ) -> None:
+        """An attempt ended."""
+
+    def event_published(self, event: Event) -> None:
+        """A step wrote to the stream."""
+
+    def progressed(self, attempt: Attempt, label: str, done: float, total: float | None) -> None:
+        """A step said how far it is."""
+
+    def input_requested(self, event: Event) -> None:
+        """The run waits for a person."""
+
+    def enter(self, attempt: Attempt) -> Any:
+        """Code of this attempt is about to run in this context; what is returned goes to leave()."""
+
+    def leave(self, entered: Any) -> None:
+        """That code is over."""
+
+
+class Lane(Protocol):
+    """What runs attempts one after the other: a task or a worker thread."""
+
+    def keeps(self, step: Step) -> bool:
+        """Whether this lane can go on with the step itself."""
+
+    def abort(self, attempt_id: int) -> None:
+        """Tell the attempt to stop, if it is still the one that runs."""
+
+    def interrupt(self, attempt_id: int) -> None:
+        """Raise an exception in it, if it is still the one that runs."""
+
+    def abandon(self, attempt_id: int) -> None:
+        """Leave it behind and replace the thread that it holds."""
+
+
+class LaneHost(Protocol):
+    """Gives attempts lanes."""
+
+    def spawn(self, run: Run, attempts: Sequence[Attempt]) -> None:
+        """Have each of them run in a lane of its own, soon; from any thread."""
+
+
+class Run:
+    """A workflow that runs.
+
+    Args:
+        graph: Its steps.
+        host: Where lanes come from.
+        on_end: Called once, outside the lock, on whichever thread ended the run.
+        timeout: Seconds the whole run may take.
+        observer: Who is told what happens.
+        auto_publish: Publish every event that steps emit.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        host: LaneHost,
+        *,
+        on_end: Callable[[Run], None],
+        run_id: str | None = None,
+        timeout: float | None = None,
+        observer: Observer | None = None,
+        clock: Clock = thread_clock,
+        auto_publish: bool = False,
+    ) -> None:
+        self.run_id = run_id or dashed(os.urandom(16))
+        self.state = RunState(graph, timeout=timeout)
+        self.store = StateNamespace()
+        self.live = SessionNamespace()
+        self.usage = UsageMeter()
+        self.observer = observer
+        self.clock = clock
+        self.finish: Finish | None = None
+        self.abandoned: list[Attempt] = []
+        """Attempts that were told to stop and have not; each leaves the list when it does end."""
+        self.variables = contextvars.copy_context()
+        """Context variables of whoever started the run; its steps see them."""
+        self._host = host
+        self._on_end = on_end
+        self._auto_publish = auto_publish and observer is not None
+        self._lock = threading.RLock()
+        self._lanes: dict[int, tuple[Lane, Context]] = {}
+        self._timers: dict[TimerKey, TimerHandle] = {}
+
+    def start(self, event: Event, lane: Lane | None = None) -> Attempt | None:
+        """Begin with this event; as ``feed``."""
+        if self.observer is not None:
+            self.observer.graph_known(self.state.graph)
+        return self.feed(EventSent(event), lane)
+
+    def cancel(self, reason: str) -> None:
+        """Have the run end as cancelled: its steps are told to stop, and left behind where they do not within 1 s."""
+        self.feed(CancelRequested(reason))
+
+    def respond_to_input(self, request_id: str, response: Any) -> bool:
+        """Answer an input request; False where nobody waits for this one."""
+        if request_id not in self.state.inputs:
+            return False
+        event = InputResponseEvent._from_fields(
+            "", {"request_id": request_id, "response": response}
+        )
+        self.feed(InputAnswered(request_id, event))
+        return True
+
+    def publish(self, event: Event) -> None:
+        """Show the event to the observer; what comes after the end is dropped."""
+        if self.observer is not None and self.finish is None:
+            self.observer.event_published(event)
+
+    def show_progress(self, attempt: Attempt, label: str, done: float, total: float | None) -> None:
+        """Tell the observer how far a step is."""
+        if self.observer is not None and self.finish is None:
+            self.observer.progressed(attempt, label, done, total)
+
+    # --- lanes call these ------------------------------------------------------------------------------------
+
+    def begin(self, attempt: Attempt, lane: Lane) -> Context | None:
+        """The context for the attempt that the lane is about to run; None where it no longer counts."""
+        with self._lock:
+            if attempt.attempt_id not in self.state.running:
+                return None
+            context = Context(self, attempt)
+            self._lanes[attempt.attempt_id] = (lane, context)
+            if self.observer is not None:
+                self.observer.step_started(attempt)
+            return context
+
+    def returned(self, attempt: Attempt, value: Any, lane: Lane) -> Attempt | None:
+        """The attempt returned this; the answer is what the lane should go on with."""
+        try:
+            checked = _checked(attempt.step, value)
+        except TypeError as error:
+            return self.raised(attempt, error, lane)
+        return self.feed(AttemptFinished(attempt.attempt_id, checked), lane)
+
+    def raised(self, attempt: Attempt, error: BaseException, lane: Lane) -> Attempt | None:
+        """The attempt raised this; the answer is what the lane should go on with."""
+        return self.feed(AttemptFailed(attempt.attempt_id, error, random.random()), lane)  # noqa: S311 - jitter
+
+    # ---------------------------------------------------------------------------------------------------------
+
+    def feed(self, tick: Tick, lane: Lane | None = None) -> Attempt | None:
+        """Apply the tick and carry out what follows.
+
+        Returns:
+            An attempt that the given lane is to go on with; everything else got lanes of its own.
+        """
+        mine: Attempt | None = None
+        spawn: list[Attempt] = []
+        later: list[Callable[[], None]] = []
+        with self._lock:
+            attempt = self._ended_attempt(tick)
+            commands = apply(self.state, tick)
+            if self.observer is not None:
+                self._tell_ended(self.observer, tick, attempt, commands)
+            for command in commands:
+                if isinstance(command, RunAttempt):
+                    if mine is None and lane is not None and lane.keeps(command.attempt.step):
+                        mine = command.attempt
+                    else:
+                        spawn.append(command.attempt)
+                elif isinstance(command, Finish):
+                    self.finish = command
+                else:
+                    self._carry_out(command, tick, later)
+        if spawn:
+            self._host.spawn(self, spawn)
+        for action in later:
+            action()
+        if self.finish is not None:
+            self._end_once()
+        return mine
+
+    def _ended_attempt(self, tick: Tick) -> Attempt | None:
+        if isinstance(tick, AttemptFinished | AttemptFailed):
+            self._lanes.pop(tick.attempt_id, None)
+            if self.abandoned:
+                self.abandoned = [a for a in self.abandoned if a.attempt_id != tick.attempt_id]
+            return self.state.running.get(tick.attempt_id)
+        return None
+
+    def _tell_ended(
+        self, observer: Observer, tick: Tick, attempt: Attempt | None, commands: list[Any]
+    ) -> None:
+        if isinstance(tick, AttemptFinished) and attempt is not None:
+            events = _events_in(tick.value)
+            observer.step_ended(attempt, "succeeded", None, tuple(e.event_type for e in events))
+            if self._auto_publish:
+                for event in events:
+                    observer.event_published(event)
+        elif isinstance(tick, AttemptFailed) and attempt is not None:
+            again = any(isinstance(command, Retrying) for command in commands)
+            observer.step_ended(attempt, "retrying" if again else "failed", tick.error, ())
+        elif isinstance(tick, EventSent) and self._auto_publish:
+            observer.event_published(tick.event)
+
+    def _carry_out(self, command: Any, tick: Tick, later: list[Callable[[], None]]) -> None:
+        """Do what is quick and safe under the lock; leave the rest for after it."""
+        if isinstance(command, StartTimer):
+            self._stop_timer(command.key)
+            fired = partial(self.feed, TimerFired(command.key))
+            self._timers[command.key] = self.clock.call_later(
+                command.seconds, lambda: void(fired())
+            )
+        elif isinstance(command, StopTimer):
+            self._stop_timer(command.key)
+        elif isinstance(command, AbortAttempt):
+            if self.observer is not None:
+                outcome: StepOutcome = "timed_out" if isinstance(tick, TimerFired) else "cancelled"
+                self.observer.step_ended(command.attempt, outcome, None, ())
+            later.append(partial(self._abort, command.attempt))
+        elif isinstance(command, AbandonAttempt):
+            self.abandoned.append(command.attempt)
+            later.append(partial(self._abandon, command.attempt))
+        elif self.observer is not None:
+            if isinstance(command, ShowGraph):
+                self.observer.graph_known(command.graph)
+            elif isinstance(command, AskInput):
+                self.observer.input_requested(command.event)
+
+    def _stop_timer(self, key: TimerKey) -> None:
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _abort(self, attempt: Attempt) -> None:
+        entry = self._lanes.get(attempt.attempt_id)
+        if entry is None:
+            # Its lane has not begun it, and will not any more: it counts as stopped.
+            self.feed(AttemptFinished(attempt.attempt_id, None))
+            return
+        lane, context = entry
+        context.mark_cancelled()
+        lane.abort(attempt.attempt_id)
+        self.clock.call_later(INTERRUPT_SECONDS, partial(lane.interrupt, attempt.attempt_id))
+
+    def _abandon(self, attempt: Attempt) -> None:
+        entry = self._lanes.get(attempt.attempt_id)
+        if entry is not None:
+            entry[0].abandon(attempt.attempt_id)
+
+    def _end_once(self) -> None:
+        with self._lock:
+            on_end, self._on_end = self._on_end, _nothing
+        on_end(self)
+
+
+def dashed(raw: bytes) -> str:
+    """16 bytes as a dashed UUID; ``str(uuid4())`` costs six times as much."""
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def void(_: Any) -> None:
+    """Drop a result."""
+
+
+def _nothing(_: Run) -> None:
+    """Already ended."""
+
+
+def _events_in(value: Event | list[Event] | Continuation | None) -> list[Event]:
+    if isinstance(value, Event):
+        return [value]
+    return value if isinstance(value, list) else []
+
+
+def _checked(step: Step, value: Any) -> Event | list[Event] | Continuation | None:
+    if value is None or isinstance(value, Event | Continuation):
+        return value
+    if isinstance(value, list | tuple) and all(isinstance(item, Event) for item in value):
+        return list(value)
+    raise TypeError(
+        f"step {step.step_id} returned a {type(value).__name__}; return an Event, a list of Events or None "
+        "(StopEvent(result=...) ends the workflow)"
+    )

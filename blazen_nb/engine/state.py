@@ -1,0 +1,127 @@
+"""What the steps of one run share: ``ctx.state`` (captured by value) and ``ctx.session`` (live objects)."""
+
+from __future__ import annotations
+
+import copy
+from threading import RLock
+from typing import Any
+
+from blazen_nb.events import is_json
+
+
+class _Namespace:
+    """A dict with a lock, `[]`, `in`, get, set, remove, has and an awaitable twin of each."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] = {}
+        self._lock = RLock()
+
+    def _captured(self, value: Any) -> Any:
+        return value
+
+    def _given(self, value: Any) -> Any:
+        return value
+
+    def set(self, key: str, value: Any) -> None:
+        """Store the value under the key."""
+        captured = self._captured(value)
+        with self._lock:
+            self._values[key] = captured
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of the key, else the default."""
+        with self._lock:
+            if key not in self._values:
+                return default
+            return self._given(self._values[key])
+
+    def remove(self, key: str) -> Any:
+        """Take the key out and return its value; None where it was not there."""
+        with self._lock:
+            return self._values.pop(key, None)
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there."""
+        with self._lock:
+            return key in self._values
+
+    def keys(self) -> list[str]:
+        """The keys, in the order they were first set."""
+        with self._lock:
+            return list(self._values)
+
+    def __getitem__(self, key: str) -> Any:
+        with self._lock:
+            return self._given(self._values[key])
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.set(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        with self._lock:
+            del self._values[key]
+
+    def __contains__(self, key: object) -> bool:
+        with self._lock:
+            return key in self._values
+
+    async def aset(self, key: str, value: Any) -> None:
+        """As ``set``."""
+        self.set(key, value)
+
+    async def aget(self, key: str, default: Any = None) -> Any:
+        """As ``get``."""
+        return self.get(key, default)
+
+    async def aremove(self, key: str) -> Any:
+        """As ``remove``."""
+        return self.remove(key)
+
+    async def ahas(self, key: str) -> bool:
+        """As ``has``."""
+        return self.has(key)
+
+
+class StateNamespace(_Namespace):
+    """State of the run, captured when it is set: JSON and bytes by value, anything else stays the live object.
+
+    What is read is a copy too: changing it changes nothing until it is set again.
+    """
+
+    def _captured(self, value: Any) -> Any:
+        if isinstance(value, bytearray):
+            return bytes(value)
+        return copy.deepcopy(value) if is_json(value) else value
+
+    def _given(self, value: Any) -> Any:
+        return copy.deepcopy(value) if type(value) in (list, dict) and is_json(value) else value
+
+    def set_bytes(self, key: str, value: bytes | bytearray) -> None:
+        """Store a copy of the bytes."""
+        self.set(key, bytes(value))
+
+    def get_bytes(self, key: str, default: bytes | None = None) -> bytes | None:
+        """The bytes under the key; the default where there are none."""
+        value = self.get(key, default)
+        return value if isinstance(value, bytes) else default
+
+    async def aset_bytes(self, key: str, value: bytes | bytearray) -> None:
+        """As ``set_bytes``."""
+        self.set_bytes(key, value)
+
+    async def aget_bytes(self, key: str, default: bytes | None = None) -> bytes | None:
+        """As ``get_bytes``."""
+        return self.get_bytes(key, default)
+
+    def exported(self) -> dict[str, Any]:
+        """The JSON values, keys starting with ``_`` left out: what a caller gets as ``WorkflowResult.state``."""
+        with self._lock:
+            return {
+                key: copy.deepcopy(value)
+                for key, value in self._values.items()
+                if not key.startswith("_") and is_json(value)
+            }
+
+
+class SessionNamespace(_Namespace):
+    """Live objects of the run, by identity; they do not go into snapshots."""

@@ -1,0 +1,240 @@
+"""A workflow: named steps that can be run here, or handed to a peer by their IDs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import timedelta
+from typing import Any
+
+from blazen_nb.engine.context import Context
+from blazen_nb.engine.graph import Graph
+from blazen_nb.engine.handler import StreamObserver, WorkflowHandler
+from blazen_nb.engine.lanes import InlineHost, LoopHost
+from blazen_nb.engine.registry import current_registry
+from blazen_nb.engine.result import WorkflowResult
+from blazen_nb.engine.retry import NO_RETRY, RetryConfig
+from blazen_nb.engine.run import Run
+from blazen_nb.engine.step import Step
+from blazen_nb.engine.workers import shared_pool
+from blazen_nb.errors import ValidationError
+from blazen_nb.events import StartEvent, current_step
+
+
+class Workflow:
+    """Steps under a name, checked and ready to run; building one registers its steps.
+
+    Args:
+        timeout: Seconds a run may take; None = as long as it takes.
+        auto_publish_events: Every event that steps emit goes to the stream as well.
+        retry_config: When failed steps are tried again; default never. A step's own policy wins.
+        step_timeout: Seconds an attempt of a step may take, where the step does not say itself.
+
+    Raises:
+        ValidationError: No step, the same ID twice, or no step accepts StartEvent. ``check()`` tells likely mistakes.
+
+    Example:
+        >>> import asyncio
+        >>> from blazen_nb import StartEvent, StopEvent, Workflow, step
+        >>> @step
+        ... async def double(ctx, ev: StartEvent) -> StopEvent:
+        ...     return StopEvent(result=ev.x * 2)
+        >>> asyncio.run(Workflow("double", [double]).run(x=21)).result
+        42
+    """
+
+    def __init__(
+        self,
+        name: str,
+        steps: Iterable[Step],
+        timeout: float | timedelta | None = None,
+        *,
+        auto_publish_events: bool | None = None,
+        retry_config: RetryConfig | None = None,
+        step_timeout: float | None = None,
+    ) -> None:
+        self.name = name
+        self._timeout = _seconds(timeout)
+        self._auto_publish = bool(auto_publish_events)
+        self._graph = Graph(steps, default_retry=retry_config, default_timeout=step_timeout)
+        registry = current_registry()
+        for step in self._graph.steps:
+            registry.register(step)
+
+    @staticmethod
+    def builder(name: str) -> WorkflowBuilder:
+        """A builder for a workflow of this name."""
+        return WorkflowBuilder(name)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Its steps, in the order given."""
+        return self._graph.steps
+
+    @property
+    def step_ids(self) -> list[str]:
+        """Their IDs: what ``run_remote_workflow`` takes."""
+        return [step.step_id for step in self._graph.steps]
+
+    def check(self) -> list[str]:
+        """Likely mistakes, as sentences: steps never reached, events nobody accepts, no StopEvent in sight."""
+        return self._graph.check()
+
+    async def run(self, **fields: Any) -> WorkflowResult:
+        """The result of one run with these fields as input, in this process, on the caller's loop.
+
+        Async steps are tasks of this loop, plain steps go to a thread pool with the caller's context variables.
+        A caller that is cancelled cancels the run. Inside a step this is a sub-workflow: usage adds up.
+
+        Raises:
+            WorkflowError: See ``WorkflowHandler.result``.
+        """
+        return await self._run_on(LoopHost(asyncio.get_running_loop(), shared_pool), fields)
+
+    async def run_with_handler(self, **fields: Any) -> WorkflowHandler:
+        """A run that has been started, to be streamed, answered, aborted or awaited."""
+        return self._start(
+            LoopHost(asyncio.get_running_loop(), shared_pool), fields, StreamObserver()
+        )
+
+    def run_sync(self, **fields: Any) -> WorkflowResult:
+        """As ``run``, but everything runs on the calling thread, plain steps too.
+
+        Works inside a running loop, as in a notebook cell: the loop is then made re-entrant (nest_asyncio2), by
+        this call and only by it.
+        """
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(self._run_inline(fields))
+        import nest_asyncio2
+
+        nest_asyncio2.apply(loop)
+        result: WorkflowResult = loop.run_until_complete(self._run_inline(fields))
+        return result
+
+    def _run_inline(self, fields: dict[str, Any]) -> Coroutine[Any, Any, WorkflowResult]:
+        async def inline() -> WorkflowResult:
+            return await self._run_on(InlineHost(asyncio.get_running_loop(), shared_pool), fields)
+
+        return inline()
+
+    async def _run_on(self, host: LoopHost, fields: dict[str, Any]) -> WorkflowResult:
+        parent: Context | None = current_step.get()
+        handler = self._start(host, fields, None)
+        if parent is None:
+            return await handler.run_to_result()
+        parent.sub_run_started(handler._run)
+        try:
+            return await handler.run_to_result()
+        finally:
+            parent.sub_run_ended(handler._run)
+
+    def _start(
+        self, host: LoopHost, fields: dict[str, Any], stream: StreamObserver | None
+    ) -> WorkflowHandler:
+        event = StartEvent(**fields)
+
+        def begin(on_end: Callable[[Run], None]) -> Run:
+            run = Run(
+                self._graph,
+                host,
+                on_end=on_end,
+                timeout=self._timeout,
+                observer=stream,
+                auto_publish=self._auto_publish,
+            )
+            started.append(run)
+            return run
+
+        started: list[Run] = []
+        handler = WorkflowHandler(self.name, begin, stream)
+        started[0].start(event)
+        return handler
+
+    def _repr_html_(self) -> str:
+        from blazen_nb.render.reprs import WorkflowView, workflow_repr
+
+        return workflow_repr(WorkflowView(name=self.name, steps=self._graph.shape()))[0]
+
+    def __repr__(self) -> str:
+        return f"Workflow({self.name}: {len(self.steps)} step{'s' * (len(self.steps) != 1)})"
+
+
+def _seconds(timeout: float | timedelta | None) -> float | None:
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    if seconds is not None and seconds < 0:
+        raise ValidationError(f"a timeout is not negative: {seconds}")
+    return seconds or None
+
+
+class WorkflowBuilder:
+    """Collects steps and settings; ``build()`` makes the workflow. Every method returns the builder."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._steps: list[Step] = []
+        self._timeout: float | None = None
+        self._auto_publish = False
+        self._retry: RetryConfig | None = None
+        self._step_timeout: float | None = None
+
+    def step(self, step: Step) -> WorkflowBuilder:
+        """Add a step."""
+        self._steps.append(step)
+        return self
+
+    def timeout(self, seconds: float) -> WorkflowBuilder:
+        """Seconds a run may take."""
+        self._timeout = seconds
+        return self
+
+    def no_timeout(self) -> WorkflowBuilder:
+        """A run may take as long as it likes."""
+        self._timeout = None
+        return self
+
+    def auto_publish_events(self, enabled: bool = True) -> WorkflowBuilder:
+        """Every event that steps emit goes to the stream as well."""
+        self._auto_publish = enabled
+        return self
+
+    def retry_config(self, config: RetryConfig) -> WorkflowBuilder:
+        """When failed steps are tried again."""
+        self._retry = config
+        return self
+
+    def no_retry(self) -> WorkflowBuilder:
+        """Failed steps are not tried again."""
+        self._retry = NO_RETRY
+        return self
+
+    def clear_retry_config(self) -> WorkflowBuilder:
+        """Back to the default."""
+        self._retry = None
+        return self
+
+    def step_timeout(self, seconds: float) -> WorkflowBuilder:
+        """Seconds an attempt of a step may take, where the step does not say itself."""
+        self._step_timeout = seconds
+        return self
+
+    def no_step_timeout(self) -> WorkflowBuilder:
+        """Attempts may take as long as they like."""
+        self._step_timeout = None
+        return self
+
+    def build(self) -> Workflow:
+        """The workflow, its steps registered.
+
+        Raises:
+            ValidationError: See Workflow.
+        """
+        return Workflow(
+            self.name,
+            self._steps,
+            self._timeout,
+            auto_publish_events=self._auto_publish,
+            retry_config=self._retry,
+            step_timeout=self._step_timeout,
+        )

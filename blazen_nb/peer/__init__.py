@@ -1,0 +1,1 @@
+"""The server side: sessions, runs, executors, output capture. It never imports the client side."""

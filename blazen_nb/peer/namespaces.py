@@ -1,0 +1,168 @@
+"""Namespaces: where a notebook's cells live on the peer, like a kernel's globals, each with threads of its own."""
+
+from __future__ import annotations
+
+import builtins
+import itertools
+import secrets
+import sys
+import threading
+import types
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from blazen_nb.engine.graph import Graph
+from blazen_nb.engine.registry import StepRegistry, process_registry
+from blazen_nb.errors import AssemblyError, ValidationError
+from blazen_nb.peer import capture
+from blazen_nb.peer.executors.kernel import KernelExecutor
+from blazen_nb.shipping.cell import forget_sources
+from blazen_nb.shipping.code import arrived_digests
+from blazen_nb.wire.limits import Limits
+
+_numbers = itertools.count(1)
+GRAPHS_KEPT = 256
+
+
+class Namespace:
+    """A module of its own, an overlay registry, a cell thread and worker threads.
+
+    Args:
+        expose: Objects of the host that every namespace sees, the objects themselves.
+    """
+
+    def __init__(self, identity: str, name: str, limits: Limits, expose: Mapping[str, Any]) -> None:
+        self.identity = identity
+        self.name = name
+        self.id = f"blazen_ns_{next(_numbers)}_{secrets.token_hex(3)}"
+        self.module = types.ModuleType(self.id)
+        self.module.__dict__.update(
+            {"__builtins__": builtins, "display": capture.display, **expose}
+        )
+        # In sys.modules, so that pickle and get_type_hints find the classes that cells define.
+        sys.modules[self.id] = self.module
+        self.registry = StepRegistry(process_registry, module_name=self.id)
+        self.executor = KernelExecutor(f"blazen-{name or 'session'}", limits.step_threads)
+        self.variables: dict[ContextVar[Any], Any] = {}
+        """Context variables as the last cell left them."""
+        self.sessions = 0
+        self.runs = 0
+        self._graphs: dict[tuple[str, ...], tuple[int, Graph]] = {}
+
+    @property
+    def globals(self) -> dict[str, Any]:
+        """The namespace's variables."""
+        return self.module.__dict__
+
+    def graph_of(self, step_ids: tuple[str, ...]) -> Graph:
+        """The steps of these IDs as a workflow; a changed step makes it anew.
+
+        Raises:
+            UnknownStepError: One of them is not registered here.
+            AssemblyError: They make no workflow.
+        """
+        version = self.registry.total_version()
+        known = self._graphs.get(step_ids)
+        if known is not None and known[0] == version:
+            return known[1]
+        steps = self.registry.resolve(step_ids)
+        try:
+            graph = Graph(steps)
+        except ValidationError as error:
+            raise AssemblyError(str(error)) from None
+        if len(self._graphs) >= GRAPHS_KEPT:
+            self._graphs.clear()
+        self._graphs[step_ids] = (version, graph)
+        return graph
+
+    def missing(self, names: list[str]) -> list[str]:
+        """Those of the names that a cell here should bring along.
+
+        A name that arrived by shipping counts as missing, because its definition in the notebook may have changed
+        since; one that code here assigned is here.
+        """
+        arrived = arrived_digests(self.globals)
+        return [
+            name
+            for name in names
+            if name in arrived or (name not in self.globals and not hasattr(builtins, name))
+        ]
+
+    def close(self) -> None:
+        """End its threads and drop its variables."""
+        self.executor.close()
+        sys.modules.pop(self.id, None)
+        forget_sources(self.id)
+        self.module.__dict__.clear()
+        self._graphs.clear()
+        self.variables = {}
+
+
+class NamespaceTable:
+    """A peer's namespaces by identity and name; those without a name end with their session and its runs."""
+
+    def __init__(self, limits: Limits, expose: Mapping[str, Any]) -> None:
+        self._limits = limits
+        self._expose = dict(expose)
+        self._named: dict[tuple[str, str], Namespace] = {}
+        self._all: set[Namespace] = set()
+        self._lock = threading.Lock()
+
+    def open(self, identity: str, name: str) -> tuple[Namespace, bool]:
+        """The namespace for a session, and whether it was there before."""
+        with self._lock:
+            known = self._named.get((identity, name)) if name else None
+            namespace = known or Namespace(identity, name, self._limits, self._expose)
+            self._all.add(namespace)
+            if name:
+                self._named[identity, name] = namespace
+            namespace.sessions += 1
+            return namespace, known is not None
+
+    def leave(self, namespace: Namespace) -> None:
+        """A session has ended."""
+        with self._lock:
+            namespace.sessions -= 1
+        self._end_if_unused(namespace)
+
+    def run_started(self, namespace: Namespace) -> None:
+        """A run uses it."""
+        with self._lock:
+            namespace.runs += 1
+
+    def run_ended(self, namespace: Namespace) -> None:
+        """A run uses it no more."""
+        with self._lock:
+            namespace.runs -= 1
+        self._end_if_unused(namespace)
+
+    def _end_if_unused(self, namespace: Namespace) -> None:
+        with self._lock:
+            if (
+                namespace.name
+                or namespace.sessions > 0
+                or namespace.runs > 0
+                or namespace not in self._all
+            ):
+                return
+            self._all.discard(namespace)
+        namespace.close()
+
+    def look_for_blocked(self) -> list[str]:
+        """Names of steps that block a cell thread now."""
+        return [
+            step_id
+            for namespace in list(self._all)
+            for step_id in namespace.executor.look_for_blocked()
+        ]
+
+    def close(self) -> None:
+        """End all of them."""
+        with self._lock:
+            everything, self._all = self._all, set()
+            self._named.clear()
+        for namespace in everything:
+            namespace.close()
+        for namespace in everything:
+            namespace.executor.join(0.5)

@@ -1,0 +1,101 @@
+"""What the sessions and services of one peer share."""
+
+from __future__ import annotations
+
+import json
+import platform
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from blazen_nb import __version__
+from blazen_nb.engine.registry import StepRegistry
+from blazen_nb.errors import AuthError
+from blazen_nb.peer.namespaces import Namespace, NamespaceTable
+from blazen_nb.peer.runs import RunManager
+from blazen_nb.wire.limits import Limits
+
+AcceptCode = Literal["authenticated", "never"]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """A connected session, for descriptions."""
+
+    client: str
+    identity: str
+    namespace: str
+
+
+class PeerParts:
+    """A peer's namespaces and runs, and what it says of itself."""
+
+    def __init__(
+        self, node_id: str, limits: Limits, accept_code: AcceptCode, expose: Mapping[str, Any]
+    ) -> None:
+        self.node_id = node_id
+        self.limits = limits
+        self.version = __version__
+        self.incarnation = secrets.token_hex(8)
+        """Made anew with each start: a client that meets another one knows the peer was restarted."""
+        self.accepts_code = accept_code == "authenticated"
+        self.namespaces = NamespaceTable(limits, expose)
+        self.runs = RunManager(node_id, self.namespaces, limits)
+        self.sessions: set[SessionInfo] = set()
+        self._began = time.monotonic()
+        self._shared: dict[str, Namespace] = {}
+
+    def require_code_accepted(self, what: str) -> None:
+        """Nothing, where clients may send code.
+
+        Raises:
+            AuthError: They may not.
+        """
+        if not self.accepts_code:
+            raise AuthError(
+                f"peer {self.node_id} does not accept code, so {what} is refused; it runs only steps registered "
+                'there. Start it with accept_code="authenticated" to change that'
+            )
+
+    def shared_namespace(self, identity: str) -> Namespace:
+        """The namespace for calls without a session, one for each identity."""
+        known = self._shared.get(identity)
+        if known is None:
+            known = self._shared[identity] = self.namespaces.open(identity, "")[0]
+        return known
+
+    def replace_blocked(self) -> list[str]:
+        """Name steps that block a cell thread; where calls without a session share one, give them a new one."""
+        for namespace in self._shared.values():
+            if namespace.executor.look_for_blocked():
+                namespace.executor.replace_current()
+        return self.namespaces.look_for_blocked()
+
+    def description(self, registry: StepRegistry) -> bytes:
+        """What the peer is and does, as JSON."""
+        runs = self.runs.running()
+        return json.dumps(
+            {
+                "node_id": self.node_id,
+                "version": self.version,
+                "python": platform.python_version(),
+                "host": {"system": platform.system(), "machine": platform.machine()},
+                "incarnation": self.incarnation,
+                "uptime": time.monotonic() - self._began,
+                "accepts_code": self.accepts_code,
+                "steps": registry.step_ids(),
+                "sessions": len(self.sessions),
+                "runs": [
+                    {
+                        "run_id": run.run_id,
+                        "workflow_name": run.workflow_name,
+                        "duration": run.duration,
+                    }
+                    for run in runs
+                ],
+                "abandoned": self.runs.abandoned(),
+                "blocked": self.namespaces.look_for_blocked(),
+            }
+        ).encode()

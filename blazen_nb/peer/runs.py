@@ -1,0 +1,188 @@
+"""The peer's runs: started for a session or a Blazen call, found by ID, ended and forgotten."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable
+
+from blazen_nb.engine.graph import Graph
+from blazen_nb.engine.run import Run, dashed
+from blazen_nb.errors import LimitError, TransportError, ValidationError
+from blazen_nb.events import StartEvent
+from blazen_nb.peer.namespaces import Namespace, NamespaceTable
+from blazen_nb.peer.update_log import UpdateLog
+from blazen_nb.wire.limits import Limits
+
+_log = logging.getLogger("blazen_nb.peer")
+
+
+class PeerRun:
+    """A run on this peer.
+
+    Args:
+        run_id: 16 bytes.
+        report: Tells whoever waits how it ended; called once, on whichever thread ended it.
+    """
+
+    def __init__(
+        self,
+        run_id: bytes,
+        namespace: Namespace,
+        workflow_name: str,
+        *,
+        report: Callable[[PeerRun, Run], None],
+        log: UpdateLog | None = None,
+    ) -> None:
+        self.raw_id = run_id
+        self.run_id = dashed(run_id)
+        self.namespace = namespace
+        self.workflow_name = workflow_name
+        self.began = time.monotonic()
+        self.run: Run | None = None
+        self.log = log
+        self.report = report
+
+    @property
+    def identity(self) -> str:
+        """Whose run it is."""
+        return self.namespace.identity
+
+    @property
+    def duration(self) -> float:
+        """Seconds since it was accepted."""
+        return time.monotonic() - self.began
+
+    def cancel(self, reason: str) -> None:
+        """Have it end as cancelled."""
+        if self.run is not None:
+            self.run.cancel(reason)
+
+
+class RunManager:
+    """All runs of a peer."""
+
+    def __init__(self, node_id: str, namespaces: NamespaceTable, limits: Limits) -> None:
+        self._node_id = node_id
+        self._namespaces = namespaces
+        self._limits = limits
+        self._runs: dict[bytes, PeerRun] = {}
+        self._stragglers: list[Run] = []
+        self._idle = threading.Condition()
+        self._draining = False
+
+    def start(
+        self,
+        peer_run: PeerRun,
+        graph: Graph,
+        event: StartEvent,
+        *,
+        timeout: float | None,
+        caller: str,
+    ) -> None:
+        """Start the run; from now on it is found by its ID.
+
+        Args:
+            caller: Names the client in the log.
+
+        Raises:
+            LimitError: As many runs as this peer admits are running.
+            TransportError: The peer is shutting down.
+            ValidationError: A run of this ID is running.
+        """
+        with self._idle:
+            self._admit(peer_run)
+            self._runs[peer_run.raw_id] = peer_run
+        self._namespaces.run_started(peer_run.namespace)
+        if peer_run.log is not None:
+            peer_run.log.accepted(self._node_id)
+        run = Run(
+            graph,
+            peer_run.namespace.executor,
+            on_end=lambda ended: self._ended(peer_run, ended),
+            run_id=peer_run.run_id,
+            timeout=timeout,
+            observer=peer_run.log,
+        )
+        peer_run.run = run
+        _log.debug(
+            "run %s of client %s starts: %s", peer_run.run_id, caller, peer_run.workflow_name
+        )
+        peer_run.namespace.executor.start(run, event)
+
+    def _admit(self, peer_run: PeerRun) -> None:
+        if self._draining:
+            raise TransportError(
+                f"peer {self._node_id} is shutting down and takes no new runs; try another"
+            )
+        if len(self._runs) >= self._limits.concurrent_runs:
+            raise LimitError(
+                f"peer {self._node_id} has {len(self._runs)} runs going, its limit; try again when some have ended"
+            )
+        if peer_run.raw_id in self._runs:
+            raise ValidationError(f"run {peer_run.run_id} is running already")
+
+    def _ended(self, peer_run: PeerRun, run: Run) -> None:
+        finish = run.finish
+        assert finish is not None
+        level = logging.DEBUG if finish.outcome == "succeeded" else logging.INFO
+        _log.log(
+            level,
+            "run %s of %s: %s %s",
+            peer_run.run_id,
+            peer_run.workflow_name,
+            finish.outcome,
+            finish.message,
+        )
+        try:
+            peer_run.report(peer_run, run)
+        except Exception:
+            _log.exception("how run %s ended could not be told", peer_run.run_id)
+        if finish.error is not None:
+            _drop_frames(finish.error)
+        if run.state.stopping or run.abandoned:
+            self._stragglers.append(run)
+        with self._idle:
+            self._runs.pop(peer_run.raw_id, None)
+            self._idle.notify_all()
+        self._namespaces.run_ended(peer_run.namespace)
+
+    def find(self, run_id: bytes, identity: str) -> PeerRun | None:
+        """The run, where it is running and belongs to this identity."""
+        found = self._runs.get(run_id)
+        return found if found is not None and found.identity == identity else None
+
+    def running(self) -> list[PeerRun]:
+        """The runs in flight."""
+        return list(self._runs.values())
+
+    def abandoned(self) -> list[str]:
+        """Steps of ended runs that were told to stop and still have not."""
+        self._stragglers = [run for run in self._stragglers if run.state.stopping or run.abandoned]
+        return [attempt.step.step_id for run in self._stragglers for attempt in run.abandoned]
+
+    def drain(self, grace: float) -> None:
+        """Take no new runs, let the others end for at most this many seconds, then cancel them."""
+        with self._idle:
+            self._draining = True
+            self._idle.wait_for(lambda: not self._runs, timeout=grace)
+        for run in self.running():
+            run.cancel("the peer is shutting down")
+        with self._idle:
+            self._idle.wait_for(lambda: not self._runs, timeout=1.5)
+
+
+def _drop_frames(error: BaseException) -> None:
+    """Let go of the frames an exception holds: their locals are the step's values, and GPU memory with them."""
+    seen: set[int] = set()
+    todo: list[BaseException | None] = [error]
+    while todo:
+        each = todo.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        traceback.clear_frames(each.__traceback__)
+        each.__traceback__ = None
+        todo += [each.__cause__, each.__context__]

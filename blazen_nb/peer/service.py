@@ -1,0 +1,111 @@
+"""The gRPC side of a peer: who may call, the session stream, and Blazen's own service, all on one port."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from blazen_nb.errors import AuthError, BlazenError, EncodeError, EnvelopeVersionError, LimitError
+from blazen_nb.peer.blazen_service import BlazenService
+from blazen_nb.peer.parts import PeerParts, SessionInfo
+from blazen_nb.peer.session import Session
+from blazen_nb.wire.auth import REFUSED, TokenCheck
+from blazen_nb.wire.blazen_messages import ENVELOPE_VERSION
+from blazen_nb.wire.io_loop import IoLoop
+from blazen_nb.wire.outbox import Outbox
+from blazen_nb.wire.status import status_of
+from blazen_nb.wire.v1 import kernel_pb2 as pb
+
+SESSION = "/blazen_nb.wire.v1.PeerKernel/Session"
+_BLAZEN = "/blazen.peer.v1.BlazenPeer/"
+
+
+class PeerRpcs(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
+    """Finds the handler of each call, after it has looked at the token and before any payload is read."""
+
+    def __init__(self, parts: PeerParts, check: TokenCheck, io: IoLoop) -> None:
+        self._parts = parts
+        self._check = check
+        self._io = io
+        blazen = BlazenService(parts)
+        self._unary: dict[str, Callable[[str, bytes], Awaitable[bytes]]] = {
+            f"{_BLAZEN}InvokeSubWorkflow": blazen.invoke,
+            f"{_BLAZEN}DerefSessionRef": blazen.deref,
+            f"{_BLAZEN}ReleaseSessionRef": blazen.release,
+        }
+
+    def service(self, handler_call_details: Any) -> Any:
+        """The handler for a call; None = this peer has no such method."""
+        identity = self._check.identity(handler_call_details.invocation_metadata)
+        if identity is None:
+            # As a stream: a unary handler would first receive the whole message of a caller it refuses.
+            return grpc.stream_stream_rpc_method_handler(_refuse)
+        if handler_call_details.method == SESSION:
+            return grpc.stream_stream_rpc_method_handler(partial(self._session, identity))
+        method = self._unary.get(handler_call_details.method)
+        if method is None:
+            return None
+        return grpc.unary_unary_rpc_method_handler(partial(_unary, method, identity))
+
+    async def _session(self, identity: str, batches: AsyncIterator[bytes], context: Any) -> None:
+        try:
+            request_id, hello = _hello(await anext(batches, b""))
+            if len(self._parts.sessions) >= self._parts.limits.sessions:
+                raise LimitError(
+                    f"peer {self._parts.node_id} has as many sessions as it admits; try again later"
+                )
+        except BlazenError as error:
+            await context.abort(*status_of(error))
+            return
+        outbox = Outbox(self._io, pb.PeerFrame)
+        session = Session(self._parts, identity, hello, outbox)
+        info = SessionInfo(hello.node_id, identity, hello.namespace or session.session_id)
+        self._parts.sessions.add(info)
+        session.welcome(request_id)
+        writer = asyncio.create_task(outbox.write_all(context.write))
+        try:
+            async for batch in batches:
+                session.receive(batch)
+        finally:
+            self._parts.sessions.discard(info)
+            session.close()
+            writer.cancel()
+            with contextlib.suppress(
+                asyncio.CancelledError, grpc.aio.AioRpcError, grpc.aio.UsageError
+            ):
+                await writer
+
+
+def _hello(batch: bytes) -> tuple[int, pb.Hello]:
+    try:
+        frames = pb.ClientBatch.FromString(batch).frames
+    except Exception:
+        raise EncodeError("the first message of a session cannot be read") from None
+    if not frames or frames[0].WhichOneof("kind") != "hello":
+        raise EncodeError("a session begins with a Hello")
+    hello = frames[0].hello
+    if hello.envelope_version > ENVELOPE_VERSION:
+        raise EnvelopeVersionError(
+            f"envelope version {hello.envelope_version} is newer than supported {ENVELOPE_VERSION}"
+        )
+    return frames[0].request_id, hello
+
+
+async def _refuse(_: AsyncIterator[bytes], context: Any) -> None:
+    await context.abort(*status_of(AuthError(REFUSED)))
+
+
+async def _unary(
+    method: Callable[[str, bytes], Awaitable[bytes]], identity: str, request: bytes, context: Any
+) -> bytes:
+    try:
+        return await method(identity, request)
+    except Exception as error:
+        await context.abort(*status_of(error))
+        raise

@@ -1,0 +1,243 @@
+"""One client's stream: reads its frames, answers them, and writes what its runs tell. Runs outlive it."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from blazen_nb.engine.run import Run
+from blazen_nb.errors import BlazenError, PeerError, UnsupportedError, ValidationError
+from blazen_nb.events import StartEvent
+from blazen_nb.peer.cells import CellRun
+from blazen_nb.peer.parts import PeerParts
+from blazen_nb.peer.registering import register_steps
+from blazen_nb.peer.results import ended_update, run_result
+from blazen_nb.peer.runs import PeerRun
+from blazen_nb.peer.update_log import UpdateLog
+from blazen_nb.shipping.cell import CellSource
+from blazen_nb.shipping.environment import python_minor
+from blazen_nb.shipping.values import decode
+from blazen_nb.wire.blazen_messages import ENVELOPE_VERSION
+from blazen_nb.wire.messages import bundle_of, value_of
+from blazen_nb.wire.outbox import Outbox, Parts
+from blazen_nb.wire.v1 import kernel_pb2 as pb
+
+_log = logging.getLogger("blazen_nb.peer")
+
+
+class Session:
+    """A connected client.
+
+    Args:
+        peer: The server's parts that sessions share.
+        identity: Who calls, by token.
+    """
+
+    def __init__(self, peer: PeerParts, identity: str, hello: pb.Hello, outbox: Outbox) -> None:
+        self._peer = peer
+        self._hello = hello
+        self._outbox = outbox
+        self.identity = identity
+        self.session_id = hello.session_id or secrets.token_hex(8)
+        self.namespace, self._resumed = peer.namespaces.open(identity, hello.namespace)
+        self._parts = Parts(peer.limits.message_bytes)
+        self._same_minor = hello.python == python_minor()
+        self._calls: dict[bytes, PeerRun] = {}
+        """Runs that end with the connection."""
+
+    def welcome(self, request_id: int) -> None:
+        """Answer the Hello."""
+        welcome = pb.Welcome(
+            node_id=self._peer.node_id,
+            incarnation=self._peer.incarnation,
+            namespace_state="resumed" if self._resumed else "new",
+            envelope_version=ENVELOPE_VERSION,
+            python=python_minor(),
+            version=self._peer.version,
+        )
+        self._reply(request_id, welcome=welcome)
+
+    def receive(self, batch: bytes) -> None:
+        """Handle a batch of frames; on the I/O loop, so nothing here may block."""
+        for frame in pb.ClientBatch.FromString(batch).frames:
+            self._receive_frame(frame)
+
+    def _receive_frame(self, frame: pb.ClientFrame) -> None:
+        kind = frame.WhichOneof("kind")
+        try:
+            if kind == "part":
+                whole = self._parts.add(frame.part)
+                if whole is not None:
+                    self._receive_frame(pb.ClientFrame.FromString(whole))
+                return
+            handler = _HANDLERS.get(kind or "")
+            if handler is None:
+                raise UnsupportedError(
+                    f"peer {self._peer.node_id} does not know this request; upgrade it"
+                )
+            handler(self, frame.request_id, getattr(frame, kind or ""))
+        except Exception as error:
+            self._refuse(frame.request_id, error)
+
+    def _refuse(self, request_id: int, error: BaseException) -> None:
+        kind = error.kind if isinstance(error, PeerError) else type(error).__name__
+        if not isinstance(error, BlazenError):
+            _log.error("a request of session %s failed", self.session_id, exc_info=error)
+        self._reply(request_id, refusal=pb.Refusal(kind=kind, message=str(error)))
+
+    def _reply(self, request_id: int, **kind: Any) -> None:
+        self._outbox.put_urgent(pb.PeerFrame(request_id=request_id, **kind).SerializeToString())
+
+    # --- requests --------------------------------------------------------------------------------------------
+
+    def _ping(self, request_id: int, _: pb.Ping) -> None:
+        self._reply(request_id, pong=pb.Pong())
+
+    def _describe(self, request_id: int, _: pb.Describe) -> None:
+        self._reply(
+            request_id,
+            description=pb.Description(json=self._peer.description(self.namespace.registry)),
+        )
+
+    def _find_names(self, request_id: int, request: pb.FindNames) -> None:
+        missing = self.namespace.missing(list(request.names))
+        self._reply(request_id, missing_names=pb.MissingNames(names=missing))
+
+    def _cancel_run(self, request_id: int, request: pb.CancelRun) -> None:
+        run = self._peer.runs.find(request.run_id, self.identity)
+        if run is not None:
+            run.cancel(request.reason or "cancelled by the client")
+        if request_id:
+            self._reply(request_id, done=pb.Done(changed=run is not None))
+
+    def _answer_input(self, request_id: int, request: pb.AnswerInput) -> None:
+        run = self._peer.runs.find(request.run_id, self.identity)
+        response = decode(
+            value_of(request.response), trusted=self._peer.accepts_code, home=self.namespace.id
+        )
+        changed = (
+            run is not None
+            and run.run is not None
+            and run.run.respond_to_input(request.request_id, response)
+        )
+        self._reply(request_id, done=pb.Done(changed=changed))
+
+    def _register_code(self, request_id: int, request: pb.RegisterCode) -> None:
+        self._peer.require_code_accepted("registering steps")
+        register_steps(
+            self.namespace,
+            bundle_of(request.bundle),
+            tuple(request.step_names),
+            lambda ids: self._reply(request_id, registered=pb.Registered(step_ids=ids)),
+            partial(self._refuse, request_id),
+        )
+
+    def _start_run(self, request_id: int, request: pb.StartRun) -> None:
+        if len(request.run_id) != 16:
+            raise ValidationError("a run ID has 16 bytes")
+        name = request.workflow_name or "workflow"
+        cell = self._cell_of(request) if request.HasField("cell") else None
+        graph = cell.graph() if cell else self.namespace.graph_of(tuple(request.step_ids))
+        event = self._start_event(request)
+        log = None
+        if request.updates:
+            log = UpdateLog(
+                self._outbox,
+                request_id,
+                request.run_id,
+                workflow_name=name,
+                backlog=self._peer.limits.output_backlog,
+                home=self.namespace.id,
+            )
+        run = PeerRun(
+            request.run_id,
+            self.namespace,
+            name,
+            report=partial(self._report, request_id, cell),
+            log=log,
+        )
+        if request.on_disconnect == pb.ON_DISCONNECT_CANCEL:
+            self._calls[request.run_id] = run
+        timeout = float(request.timeout_secs) or None
+        try:
+            self._peer.runs.start(
+                run, graph, event, timeout=timeout, caller=self._hello.node_id or self.session_id
+            )
+        except BaseException:
+            self._calls.pop(request.run_id, None)
+            raise
+        if request.updates:
+            self._reply(request_id, run_started=pb.RunStarted(run_id=request.run_id))
+
+    def _cell_of(self, request: pb.StartRun) -> CellRun:
+        self._peer.require_code_accepted("running a cell")
+        cell = request.cell
+        source = CellSource(
+            text=cell.text, label=cell.label, digest=cell.digest, futures=tuple(cell.futures)
+        )
+        return CellRun(
+            self.namespace, source, bundle_of(cell.bundle), tuple(cell.outputs), trusted=True
+        )
+
+    def _start_event(self, request: pb.StartRun) -> StartEvent:
+        if not request.HasField("input"):
+            return start_event(None)
+        value = decode(
+            value_of(request.input), trusted=self._peer.accepts_code, home=self.namespace.id
+        )
+        return start_event(value)
+
+    def _report(self, request_id: int, cell: CellRun | None, peer_run: PeerRun, run: Run) -> None:
+        self._calls.pop(peer_run.raw_id, None)
+        result = run_result(
+            peer_run.raw_id,
+            run,
+            duration=peer_run.duration,
+            home=self.namespace.id,
+            same_minor=self._same_minor,
+            cell=cell,
+            cell_value_limit=self._peer.limits.cell_value_bytes,
+        )
+        if peer_run.log is not None:
+            peer_run.log.ended(ended_update(result))
+        self._outbox.put(pb.PeerFrame(request_id=request_id, result=result).SerializeToString())
+
+    # ---------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """The connection is gone: its blocking calls are cancelled, started runs go on."""
+        self._outbox.close()
+        for run in list(self._calls.values()):
+            run.cancel("the client is gone")
+        self._peer.namespaces.leave(self.namespace)
+
+
+def start_event(value: Any) -> StartEvent:
+    """A StartEvent with this input: an object's fields, no fields for null, else the single field ``input``."""
+    if value is None:
+        return _start({})
+    return _start(
+        value
+        if isinstance(value, dict) and all(isinstance(k, str) for k in value)
+        else {"input": value}
+    )
+
+
+def _start(fields: dict[str, Any]) -> StartEvent:
+    event = StartEvent._from_fields("", fields)
+    assert isinstance(event, StartEvent)
+    return event
+
+
+_HANDLERS: dict[str, Callable[[Session, int, Any], None]] = {
+    "ping": Session._ping,
+    "describe": Session._describe,
+    "find_names": Session._find_names,
+    "cancel_run": Session._cancel_run,
+    "answer_input": Session._answer_input,
+    "register_code": Session._register_code,
+    "start_run": Session._start_run,
+}

@@ -1,0 +1,195 @@
+"""A bundle of definitions, imports and values: what a cell needs from its notebook, and its arrival on the peer."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from blazen_nb.errors import BlazenError, EnvironmentMismatchError, ShippingError
+from blazen_nb.shipping.cell import compile_cell, file_name_for, make_source, run_sync
+from blazen_nb.shipping.environment import python_minor
+from blazen_nb.shipping.sources import RecordedCells, SourceUnit, find_source
+from blazen_nb.shipping.values import EncodedValue, decode
+
+Import = tuple[str, str, str | None]
+"""(name, module, attribute): ``from module import attribute as name``; the module itself where it is None.
+
+With an empty name the module is imported and bound to nothing (``import xml.etree.ElementTree`` beside ``xml``);
+the module ``__main__`` is the namespace itself, for a second name of a definition."""
+
+_ARRIVED = "__blazen_arrived__"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeBundle:
+    """What travels ahead of a cell."""
+
+    units: tuple[SourceUnit, ...] = ()
+    imports: tuple[Import, ...] = ()
+    values: tuple[tuple[str, EncodedValue], ...] = ()
+    order: tuple[str, ...] = ()
+    """Names of units, values and second names in the order in which they need each other."""
+    python: str = field(default_factory=python_minor)
+    """The sender's Python minor version."""
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """A digest of each name's part: equal digests need not travel twice."""
+        parts: dict[str, list[bytes]] = {}
+        for name, module, attribute in self.imports:
+            parts[name or module] = [b"import", module.encode(), (attribute or "").encode()]
+        for unit in self.units:
+            parts[unit.name] = [b"unit", unit.label.encode(), unit.text.encode("utf-8", "replace")]
+        for name, value in self.values:
+            leaves = [part for tag, payload in value.leaves for part in (tag.encode(), payload)]
+            parts[name] = [b"value", value.json, *leaves]
+        return {name: _digest(pieces) for name, pieces in parts.items()}
+
+    @property
+    def digest(self) -> str:
+        """A digest of the whole bundle."""
+        return _digest(
+            [f"{name}={digest}".encode() for name, digest in sorted(self.digests.items())]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    digest: str
+    value: Any
+
+
+def install_bundle(
+    bundle: CodeBundle,
+    module_dict: dict[str, Any],
+    *,
+    namespace_id: str,
+    trusted: bool,
+    replace: bool = False,
+) -> set[str]:
+    """Put what arrived into the namespace; returns the names that were set.
+
+    A name whose part is already there unchanged stays as it is. A name that code on this peer assigned wins over
+    what arrives, unless ``replace``.
+
+    Raises:
+        ShippingError: a module is missing here, a definition fails, a value is from an untrusted side.
+        EncodeError: a value is damaged.
+    """
+    arrivals: dict[str, _Arrival] = module_dict.setdefault(_ARRIVED, {})
+    digests = bundle.digests
+    makers = _makers(bundle, module_dict, namespace_id, trusted)
+    names_set: set[str] = set()
+    for name, make in makers.items():
+        arrival = arrivals.get(name)
+        stands = arrival is not None and module_dict.get(name, arrivals) is arrival.value
+        if stands and arrival is not None and arrival.digest == digests[name]:
+            continue
+        if name in module_dict and not stands and not replace:
+            continue
+        module_dict[name] = value = make()
+        arrivals[name] = _Arrival(digests[name], value)
+        names_set.add(name)
+    return names_set
+
+
+def arrived_digests(module_dict: dict[str, Any]) -> dict[str, str]:
+    """Digests of the names that stand as they arrived; a name that code here assigned since is not among them."""
+    arrivals: dict[str, _Arrival] = module_dict.get(_ARRIVED, {})
+    return {
+        name: arrival.digest
+        for name, arrival in arrivals.items()
+        if module_dict.get(name, arrivals) is arrival.value
+    }
+
+
+def source_of_step(function: Any, cells: RecordedCells | None = None) -> SourceUnit | None:
+    """The source of a step's function with its decorator lines; None where it does not stand alone."""
+    return find_source(function, cells or RecordedCells())
+
+
+def _makers(
+    bundle: CodeBundle, module_dict: dict[str, Any], namespace_id: str, trusted: bool
+) -> dict[str, Callable[[], Any]]:
+    """How to make each name's object, in the order in which they need each other."""
+    makers: dict[str, Callable[[], Any]] = {}
+    second_names: dict[str, Callable[[], Any]] = {}
+    for name, module, attribute in bundle.imports:
+        if module == "__main__" and attribute:
+            second_names[name] = partial(_second_name, name, module_dict, attribute)
+        elif name:
+            makers[name] = partial(_import, module, attribute)
+        else:
+            _import(module, None)
+    parts = dict(second_names)
+    for unit in bundle.units:
+        parts[unit.name] = partial(_define, unit, module_dict, namespace_id, bundle.python)
+    home = str(module_dict.get("__name__", "__main__"))
+    for name, value in bundle.values:
+        parts[name] = partial(_open, name, value, trusted, home)
+    makers.update((name, parts[name]) for name in bundle.order if name in parts)
+    for name, make in parts.items():
+        makers.setdefault(name, make)
+    return makers
+
+
+def _second_name(name: str, module_dict: dict[str, Any], first: str) -> Any:
+    if first not in module_dict:
+        raise ShippingError(f"{name} stands for {first}, which did not arrive with it")
+    return module_dict[first]
+
+
+def _import(module: str, attribute: str | None) -> Any:
+    what = f"{attribute} from {module}" if attribute else module
+    try:
+        found: Any = importlib.import_module(module)
+        for part in attribute.split(".") if attribute else ():
+            found = getattr(found, part)
+        return found
+    except ModuleNotFoundError as error:
+        raise ShippingError(
+            f"the peer has no module {error.name or module!r}: install it in the peer's environment"
+        ) from error
+    except AttributeError as error:
+        raise ShippingError(
+            f"the peer's {module} has no {attribute}: it is another version than the notebook's"
+        ) from error
+    except Exception as error:  # modules run code that may raise anything
+        raise ShippingError(
+            f"importing {what} failed on the peer: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _define(unit: SourceUnit, module_dict: dict[str, Any], namespace_id: str, python: str) -> Any:
+    cell = make_source(unit.text, label=unit.label, futures=unit.futures)
+    try:
+        run_sync(compile_cell(cell, file_name_for(cell, namespace_id)), module_dict)
+        return module_dict[unit.name]
+    except SyntaxError as error:
+        raise EnvironmentMismatchError(
+            f"{unit.name} ({unit.label}, line {error.lineno}) is no valid Python on the peer: "
+            f"{error.msg}. The notebook runs Python {python}, the peer {python_minor()}."
+        ) from error
+    except Exception as error:  # decorators and base classes run code that may raise anything
+        raise ShippingError(
+            f"{unit.name} ({unit.label}) could not be defined on the peer: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _open(name: str, value: EncodedValue, trusted: bool, home: str) -> Any:
+    try:
+        return decode(value, trusted=trusted, home=home)
+    except BlazenError as error:
+        raise type(error)(f"{name}: {error}") from error
+
+
+def _digest(pieces: list[bytes]) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(len(piece).to_bytes(8, "big"))
+        digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,256 @@
+"""Objects as pickles and back: the only module that pickles; knows one object at a time, no JSON around it.
+
+Classes and functions of the user's own namespace (``home``) are named, and found in the home of the side that
+opens the pickle. Where that side may lack them, the first pickle of a value also spells them out.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from collections.abc import Callable, Container, Iterator
+from functools import cache
+from types import FunctionType
+from typing import Any, TypeVar
+
+from blazen_nb.errors import BlazenError, EncodeError, LimitError, ShippingError
+from blazen_nb.shipping.environment import python_minor, require_same_minor
+
+PLAIN = "pickle"
+WITH_BYTECODE = "cloudpickle-"
+"""The codec tag of pickles with bytecode inside is this and the Python minor version."""
+
+_LARGEST_BY_VALUE = 1 << 20
+"""A class that drags more than this along (a global it reads) goes by name only."""
+
+
+class Pickling:
+    """Pickles the objects of one value."""
+
+    def __init__(
+        self,
+        *,
+        same_minor: bool,
+        home: str,
+        named: Container[str],
+        limit: int | None,
+        defining: str,
+    ) -> None:
+        self.same_minor = same_minor
+        self.limit = limit
+        self.references: set[str] = set()
+        """Top-level names of home that the pickles refer to."""
+        self._home = home
+        self._named = named
+        self._defining = defining
+        self._spelled: set[str] = set()
+        self._has_bytecode = False
+
+    def dump(self, value: Any) -> tuple[str, bytes]:
+        """The object as (codec tag, payload).
+
+        Raises:
+            LimitError: it is larger than the limit.
+            Exception: it cannot be pickled; whatever its own methods raise.
+        """
+        self._has_bytecode = False
+        try:
+            payload = self._run(_PlainPickler, value)
+        except LimitError:
+            raise
+        except Exception:  # objects raise anything from their __reduce__
+            if not self.same_minor:
+                raise
+            payload = self._run(_cloud_pickler(), value)
+            self._has_bytecode = True
+        return (f"{WITH_BYTECODE}{python_minor()}" if self._has_bytecode else PLAIN), payload
+
+    def reduce(self, obj: Any) -> Any:
+        """How an object of home is pickled; NotImplemented for every other object."""
+        name = self._home_name(obj)
+        if name is None or self.must_spell_out(obj):
+            return NotImplemented
+        top = name.partition(".")[0]
+        self.references.add(top)
+        return _home_object, (name, None if top in self._named else self._by_value(name, obj))
+
+    def must_spell_out(self, obj: Any) -> bool:
+        """True for the very object that the other side will define by this value."""
+        return bool(self._defining) and self._home_name(obj) == self._defining
+
+    def culprit(self, value: Any, depth: int = 4) -> tuple[str, Any]:
+        """The path to the innermost part of an object that cannot be pickled, and that part."""
+        for step, part in _parts(value):
+            try:
+                _cloud_pickler()(io.BytesIO(), self).dump(part)
+            except Exception:  # this is the part that cannot
+                inner, found = self.culprit(part, depth - 1) if depth else ("", part)
+                return step + inner, found
+        return "", value
+
+    def _run(self, pickler: Callable[[io.BytesIO, Pickling], Any], value: Any) -> bytes:
+        buffer = io.BytesIO() if self.limit is None else _CappedBuffer(self.limit)
+        pickler(buffer, self).dump(value)
+        return buffer.getvalue()
+
+    def _home_name(self, obj: Any) -> str | None:
+        if not isinstance(obj, (type, FunctionType, TypeVar)) or obj.__module__ != self._home:
+            return None
+        name: str = getattr(obj, "__qualname__", obj.__name__)
+        return name if find_object(self._home, name) is obj else None
+
+    def _by_value(self, name: str, obj: Any) -> bytes | None:
+        if not self.same_minor or name in self._spelled:
+            return None
+        self._spelled.add(name)
+        import cloudpickle
+
+        if self._home != "__main__":
+            cloudpickle.register_pickle_by_value(sys.modules[self._home])
+        buffer = _CappedBuffer(_LARGEST_BY_VALUE)
+        try:
+            cloudpickle.Pickler(buffer, protocol=5).dump(obj)
+        except Exception:  # then its name must do, and the other side says what is missing
+            return None
+        self._has_bytecode = True
+        return buffer.getvalue()
+
+
+class Unpickling:
+    """Opens the pickles of one value, in the order in which they were made."""
+
+    def __init__(self, home: str) -> None:
+        self._home = home
+        self._spelled: dict[str, Any] = {}
+
+    def load(self, tag: str, payload: bytes) -> Any:
+        """The object; this runs code of whoever made the pickle.
+
+        Raises:
+            EnvironmentMismatchError: it has bytecode of another Python minor.
+            ShippingError: what it needs is missing on this side.
+            EncodeError: it is damaged.
+        """
+        if tag.startswith(WITH_BYTECODE):
+            theirs = tag.removeprefix(WITH_BYTECODE)
+            require_same_minor(python_minor(), theirs, "a function or class by value")
+        try:
+            return self._run(payload)
+        except BlazenError:
+            raise
+        except ModuleNotFoundError as error:
+            raise ShippingError(
+                f"a pickled value needs the module {error.name}, which is not installed on this side: "
+                "install it here, or send plain data"
+            ) from error
+        except (AttributeError, ImportError) as error:
+            raise ShippingError(
+                f"a pickled value needs something that is not defined on this side ({reason_of(error)}): "
+                "define it here too, or send plain data"
+            ) from error
+        except Exception as error:  # unpickling runs code that may raise anything
+            raise EncodeError(f"a pickled value cannot be opened: {reason_of(error)}") from error
+
+    def home_object(self, name: str, by_value: bytes | None) -> Any:
+        """The object of this name in home, else as it was spelled out."""
+        found = find_object(self._home, name)
+        if found is not None:
+            return found
+        if by_value is not None:
+            self._spelled[name] = self._run(by_value)
+        if name not in self._spelled:
+            raise ShippingError(
+                f"{name} is not defined on this side, and it could not travel with the value: "
+                f"run the cell that defines {name} here too, or send plain data"
+            )
+        return self._spelled[name]
+
+    def _run(self, payload: bytes) -> Any:
+        return _Unpickler(payload, self._home, self).load()
+
+
+class _PlainPickler(pickle.Pickler):
+    def __init__(self, buffer: io.BytesIO, job: Pickling) -> None:
+        super().__init__(buffer, protocol=5)
+        self._job = job
+
+    def reducer_override(self, obj: Any) -> Any:
+        if self._job.must_spell_out(obj):
+            raise pickle.PicklingError(f"{obj.__name__} has no source that could travel")
+        return self._job.reduce(obj)
+
+
+@cache
+def _cloud_pickler() -> Callable[[io.BytesIO, Pickling], Any]:
+    import cloudpickle
+
+    class CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]
+        def __init__(self, buffer: io.BytesIO, job: Pickling) -> None:
+            super().__init__(buffer, protocol=5)
+            self._job = job
+
+        def reducer_override(self, obj: Any) -> Any:
+            reduced = self._job.reduce(obj)
+            return super().reducer_override(obj) if reduced is NotImplemented else reduced
+
+    return CloudPickler
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, payload: bytes, home: str, job: Unpickling) -> None:
+        super().__init__(io.BytesIO(payload))
+        self._home = home
+        self._job = job
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module == __name__ and name == _home_object.__name__:
+            return self._job.home_object
+        return super().find_class(self._home if module == "__main__" else module, name)
+
+
+class _CappedBuffer(io.BytesIO):
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def write(self, data: Any, /) -> int:
+        if self.tell() + memoryview(data).nbytes > self._limit:
+            raise LimitError(f"the value is larger than {self._limit:,} bytes")
+        return super().write(data)
+
+
+def find_object(module: str, name: str) -> Any:
+    """What the dotted name is in this module now, or None."""
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def reason_of(error: BaseException) -> str:
+    """``TypeError: cannot pickle ...``, in one line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+
+
+def _home_object(name: str, by_value: bytes | None) -> Any:
+    """Stands in pickles for the lookup on the side that opens them; the unpickler puts its own there."""
+    raise EncodeError(f"{name} can only be unpickled by blazen_nb")
+
+
+def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, FunctionType):
+        for name in value.__code__.co_names:
+            if name in value.__globals__:
+                yield f" global {name}", value.__globals__[name]
+        for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=False):
+            yield f" variable {name}", cell.cell_contents
+    elif isinstance(value, dict):
+        yield from ((f"[{key!r}]", item) for key, item in value.items())
+    elif isinstance(value, (list, tuple)):
+        yield from ((f"[{index}]", item) for index, item in enumerate(value))
+    elif not isinstance(value, type):
+        attributes = getattr(value, "__dict__", None)
+        if isinstance(attributes, dict):
+            yield from ((f".{name}", item) for name, item in attributes.items())

@@ -1,0 +1,163 @@
+"""What waits to be written on a session's stream, and how large frames are cut and joined. Knows nothing of gRPC.
+
+The writer takes everything that waits as one message, with no timer: under load many frames share one write, alone
+a frame goes at once. Small control frames overtake the run updates, so a cancel never waits behind a figure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from blazen_nb.errors import EncodeError
+from blazen_nb.wire.io_loop import IoLoop
+
+BATCH_BYTES = 256 * 1024
+PART_BYTES = 128 * 1024
+
+
+class Lazy(Protocol):
+    """A frame that is still growing; it is built when the writer comes to it."""
+
+    def build(self) -> bytes:
+        """The serialized frame; it grows no more."""
+
+
+def as_batch(frame: bytes) -> bytes:
+    """A serialized frame as a serialized batch of one; batches may be joined (field 1, length-delimited)."""
+    size = len(frame)
+    header = bytearray(b"\x0a")
+    while size > 0x7F:
+        header.append(size & 0x7F | 0x80)
+        size >>= 7
+    header.append(size)
+    return bytes(header) + frame
+
+
+class Outbox:
+    """Frames on their way out; any thread may put, one writer on the I/O loop takes.
+
+    Args:
+        frame_type: ClientFrame or PeerFrame, to wrap parts of large frames.
+    """
+
+    def __init__(self, io: IoLoop, frame_type: Callable[..., Any]) -> None:
+        self._io = io
+        self._frame_type = frame_type
+        self._urgent: deque[bytes] = deque()
+        self._ordered: deque[bytes | Lazy] = deque()
+        self._parts: deque[bytes] = deque()
+        self._part_ids = itertools.count(1)
+        self._ready = asyncio.Event()
+        self._scheduled = False
+        self._closed = False
+
+    def put_urgent(self, frame: bytes) -> None:
+        """Send this serialized frame before anything that waits in order."""
+        self._urgent.append(frame)
+        self._wake()
+
+    def put(self, frame: bytes | Lazy) -> None:
+        """Send this frame after those put before it."""
+        self._ordered.append(frame)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._scheduled or self._closed:
+            return
+        self._scheduled = True
+        if self._io.is_here:
+            self._ready.set()
+        else:
+            self._io.loop.call_soon_threadsafe(self._ready.set)
+
+    async def write_all(self, write: Callable[[bytes], Awaitable[Any]]) -> None:
+        """Write batches as frames come, until cancelled."""
+        while True:
+            await self._ready.wait()
+            self._ready.clear()
+            self._scheduled = False
+            while batch := self._take():
+                await write(batch)
+
+    def close(self) -> None:
+        """Nobody reads any more: what waits and what still comes is dropped."""
+        self._closed = True
+        self._urgent.clear()
+        self._ordered.clear()
+        self._parts.clear()
+
+    def _take(self) -> bytes:
+        taken: list[bytes] = []
+        size = 0
+        while self._urgent and size < BATCH_BYTES:
+            size += self._add(taken, self._urgent.popleft())
+        while size < BATCH_BYTES:
+            if self._parts:
+                part = self._parts.popleft()
+                taken.append(part)
+                size += len(part)
+            elif self._ordered:
+                item = self._ordered.popleft()
+                frame = item if isinstance(item, bytes) else item.build()
+                size += self._add(taken, frame)
+            else:
+                break
+        return b"".join(taken)
+
+    def _add(self, taken: list[bytes], frame: bytes) -> int:
+        if len(frame) <= BATCH_BYTES:
+            taken.append(as_batch(frame))
+            return len(frame)
+        self._parts.extend(self._cut(frame))
+        return 0
+
+    def _cut(self, frame: bytes) -> list[bytes]:
+        part_id = next(self._part_ids)
+        starts = range(0, len(frame), PART_BYTES)
+        return [
+            as_batch(
+                self._frame_type(
+                    part={
+                        "part_id": part_id,
+                        "data": frame[start : start + PART_BYTES],
+                        "last": start + PART_BYTES >= len(frame),
+                    }
+                ).SerializeToString()
+            )
+            for start in starts
+        ]
+
+
+class Parts:
+    """Joins the parts of large frames again.
+
+    Args:
+        limit: Bytes of unfinished frames that are held at most.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held = 0
+        self._open: dict[int, list[bytes]] = {}
+
+    def add(self, part: Any) -> bytes | None:
+        """The whole frame's bytes with its last part, else None.
+
+        Raises:
+            EncodeError: More is held than the limit allows.
+        """
+        pieces = self._open.setdefault(part.part_id, [])
+        pieces.append(part.data)
+        self._held += len(part.data)
+        if self._held > self._limit:
+            raise EncodeError(f"a message larger than {self._limit >> 20} MiB; send less at once")
+        if not part.last:
+            return None
+        del self._open[part.part_id]
+        frame = b"".join(pieces)
+        self._held -= len(frame)
+        return frame

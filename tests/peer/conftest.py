@@ -1,0 +1,110 @@
+"""A real peer and real clients on loopback; what blocks in a test is let go at its end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+import pytest
+
+from blazen_nb.client.sync import PeerClient, RunHandle
+from blazen_nb.engine.result import WorkflowResult
+from blazen_nb.shipping.cell import parse_cell
+from blazen_nb.testing import LocalPeer
+
+SECONDS = 5.0
+"""How long a test waits for what should be there at once."""
+
+
+@pytest.fixture
+def peer() -> Iterator[LocalPeer]:
+    """A peer and a client of it."""
+    with LocalPeer("gpu-box") as peer:
+        yield peer
+
+
+@pytest.fixture
+def client(peer: LocalPeer) -> PeerClient:
+    """The peer's first client."""
+    return peer.client
+
+
+@pytest.fixture
+def other(peer: LocalPeer) -> Iterator[PeerClient]:
+    """A second client of the same peer: a session and a namespace of its own."""
+    with peer.connect() as client:
+        yield client
+
+
+@pytest.fixture
+def released() -> Iterator[threading.Event]:
+    """What steps of a test block on; set at its end, so that none is left."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+class StartCell(Protocol):
+    """Starts a cell; ``number`` is its number in the notebook."""
+
+    def __call__(
+        self,
+        text: str,
+        number: int = 1,
+        *,
+        client: PeerClient | None = None,
+        input: Any = None,
+        outputs: Iterable[str] = (),
+    ) -> RunHandle: ...
+
+
+class RunCell(Protocol):
+    """Runs a cell to its end; arguments as for StartCell."""
+
+    def __call__(
+        self,
+        text: str,
+        number: int = 1,
+        *,
+        client: PeerClient | None = None,
+        input: Any = None,
+        outputs: Iterable[str] = (),
+    ) -> WorkflowResult: ...
+
+
+@pytest.fixture
+def start_cell(client: PeerClient) -> StartCell:
+    """Start a cell, by default on the first client."""
+    first = client
+
+    def start(
+        text: str,
+        number: int = 1,
+        *,
+        client: PeerClient | None = None,
+        input: Any = None,
+        outputs: Iterable[str] = (),
+    ) -> RunHandle:
+        cell = parse_cell(text, label=f"cell [{number}]", first_line=2)
+        return (client or first).start_cell(cell, input=input, outputs=outputs)
+
+    return start
+
+
+@pytest.fixture
+def run_cell(start_cell: StartCell) -> RunCell:
+    """Run a cell and give its result."""
+
+    def run(
+        text: str,
+        number: int = 1,
+        *,
+        client: PeerClient | None = None,
+        input: Any = None,
+        outputs: Iterable[str] = (),
+    ) -> WorkflowResult:
+        handle = start_cell(text, number, client=client, input=input, outputs=outputs)
+        return handle.result(SECONDS)
+
+    return run
