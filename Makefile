@@ -47,9 +47,11 @@ unit: $(BIN)/.test  ## all tests but the notebooks; ARGS="tests/unit -k reducer"
 	$(BIN)/pytest $(ARGS)
 
 # A session of its own: one kernel a notebook, outputs compared with the saved ones. Warnings of the kernel's
-# own libraries are theirs to mend, and a cell may take longer than a unit test.
+# own libraries are theirs to mend, and a cell may take longer than a unit test. In a runtime folder of its own the
+# notebook finds no peer of yours.
 notebooks: $(BIN)/.test  ## run the notebooks and compare every output with the saved one
-	BLAZEN_NB_STATIC=1 $(BIN)/pytest --nbval --nbval-sanitize-with notebooks/sanitize.cfg \
+	mkdir -p -m 700 build/runtime
+	JUPYTER_RUNTIME_DIR='$(CURDIR)/build/runtime' BLAZEN_NB_STATIC=1 $(BIN)/pytest --nbval --nbval-sanitize-with notebooks/sanitize.cfg \
 		--nbval-cell-timeout 120 -o timeout=180 -o filterwarnings=default $(NOTEBOOKS)
 
 bench: $(BIN)/.test  ## measure and print the table of bench/README.md

@@ -5,10 +5,17 @@ Names are imported when they are first used: ``import blazen_nb`` itself loads n
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
+
+# gRPC reads these once, when it is first imported, so they are set before any module here can do that. With fork
+# support on, each fork in user code (a DataLoader's workers) makes it print warnings into the cell, and no forked
+# child uses its channels. Below ERROR its C core tells of every connection that ends, on stderr.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 _HOME = {
     "AsyncPeerClient": "client.aio",
@@ -59,13 +66,9 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: Any) -> None:
     """What ``%load_ext blazen_nb`` calls."""
-    from blazen_nb.notebook.magics import load_ipython_extension as load
-
-    load(shell)
+    import_module("blazen_nb.notebook.magics").load_ipython_extension(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """What ``%unload_ext blazen_nb`` calls."""
-    from blazen_nb.notebook.magics import unload_ipython_extension as unload
-
-    unload(shell)
+    import_module("blazen_nb.notebook.magics").unload_ipython_extension(shell)

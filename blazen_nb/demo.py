@@ -42,7 +42,9 @@ def run_demo(notebook: Path) -> int:
         _say(f"peer    demo-peer, process {pid}")
         _say(f"client  the kernel of {notebook.name}, a process of its own\n")
         content = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
-        client = NotebookClient(content, timeout=120, kernel_name="python3")
+        # Of the kernel's own log only errors: it warns of each loopback port.
+        quiet = ["--log-level=40"]
+        client = NotebookClient(content, kernel_name="python3", timeout=120, extra_arguments=quiet)
         began = time.monotonic()
         client.execute(cwd=str(notebook.parent))
         for cell in content.cells:

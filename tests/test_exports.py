@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import ast
 import builtins
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +54,18 @@ def test_every_public_name_can_be_imported() -> None:
     assert not missing
 
 
+def test_type_checkers_are_told_the_same_names() -> None:
+    tree = ast.parse(Path(blazen_nb.__file__).with_suffix(".pyi").read_text())
+    told = {
+        alias.asname: f"{node.module}.{alias.name}"
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module != "typing"
+        for alias in node.names
+    }
+    homes = {name: f"blazen_nb.{home}.{name}" for name, home in vars(blazen_nb)["_HOME"].items()}
+    assert told == homes
+
+
 def test_every_public_class_and_function_says_what_it_is() -> None:
     silent = [
         name
@@ -72,4 +86,4 @@ def test_blazens_timeout_error_is_there_by_its_own_name() -> None:
 
 def test_an_unknown_name_is_an_attribute_error_that_names_it() -> None:
     with pytest.raises(AttributeError, match="NoSuchName"):
-        blazen_nb.NoSuchName  # noqa: B018
+        getattr(blazen_nb, "NoSuchName")  # noqa: B009  type checkers know that it is missing

@@ -195,6 +195,7 @@ class PeerLink:
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()  # their tracebacks hold the stream, and with it grpc's polling thread
         self._lose(closed_error(self.node_id))
         await self._transport.close()
 

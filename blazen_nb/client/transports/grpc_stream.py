@@ -61,3 +61,5 @@ class GrpcStream:
         """See Transport."""
         self._stream.cancel()
         await self._channel.close()
+        # grpc's own polling thread ends when the last of these objects is gone, not when they are closed.
+        del self._stream, self._channel

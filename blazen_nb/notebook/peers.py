@@ -1,0 +1,133 @@
+"""The peers of this kernel: connections by name, and servers that run in it; knows no magic and shows nothing."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+
+from blazen_nb.errors import ValidationError
+from blazen_nb.notebook.expansion import near
+
+if TYPE_CHECKING:  # grpc takes a while to load, and loading the extension must not wait for it
+    from blazen_nb.client.sync import PeerClient
+    from blazen_nb.peer.server import PeerServer
+
+LOCAL = "local"
+"""The name, and the address, of the newest peer of this user on this machine."""
+
+
+class Peers:
+    """The clients of a kernel by the names that the notebook gave them, and the servers that run in it."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, PeerClient] = {}
+        self._servers: list[PeerServer] = []
+        self._newest: str | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The names in use, in the order in which they were first connected."""
+        return list(self._clients)
+
+    def connect(self, name: str, address: str, *, namespace: str | None) -> PeerClient:
+        """The client that has this name from now on; an earlier one of the name is closed.
+
+        Args:
+            address: As ``PeerClient.connect`` takes it, or ``local``.
+            namespace: The namespace to ask for; None for a private one.
+
+        Raises:
+            BlazenError: There is no peer, or it refuses; the connections stay as they were.
+        """
+        from blazen_nb.client.sync import PeerClient
+
+        where = _local_address() if address == LOCAL else address
+        client = PeerClient.connect(where, "notebook", namespace=namespace)
+        before = self._clients.get(name)
+        self._clients[name] = client
+        self._newest = name
+        if before is not None:
+            before.close()
+        return client
+
+    def client(self, name: str | None, *, namespace: str | None) -> PeerClient:
+        """The client of this name, without a name the newest; connected anew where its peer had gone away.
+
+        ``local``, and a name that is an address, are connected where they are not yet.
+
+        Raises:
+            UsageError: There is none; the message says how to connect.
+            BlazenError: It cannot be connected.
+        """
+        wanted = name or self._newest or LOCAL
+        known = self._clients.get(wanted)
+        if known is not None and known.is_open:
+            return known
+        if known is not None:
+            return self.connect(wanted, known.address, namespace=namespace)
+        if wanted == LOCAL or ":" in wanted:
+            return self.connect(wanted, wanted, namespace=namespace)
+        raise UsageError(
+            f"no peer is connected as {wanted!r}{near(wanted, self.names)}; "
+            f"%blazen_connect {wanted} ADDRESS connects it"
+        )
+
+    def keep(self, server: PeerServer) -> None:
+        """The server lives until ``close``, whoever else forgets it."""
+        self._servers.append(server)
+
+    def close(self) -> None:
+        """End all connections and the servers of this kernel; idempotent."""
+        clients, self._clients = self._clients, {}
+        servers, self._servers = self._servers, []
+        self._newest = None
+        for client in clients.values():
+            client.close()
+        for server in servers:
+            server.close()
+
+
+kernel_peers = Peers()
+"""Those of this process: a kernel has one notebook."""
+
+atexit.register(kernel_peers.close)
+
+
+def has_local_peer() -> bool:
+    """Whether a peer of this user runs on this machine, as its connection file says.
+
+    Raises:
+        ValidationError: There is only a file that other users can read.
+    """
+    from blazen_nb.wire.connection_file import find_local
+
+    return find_local() is not None
+
+
+def notebook_namespace(user_ns: Mapping[str, Any]) -> str | None:
+    """A name for this notebook's namespace on its peers, the same after a restart of the kernel.
+
+    None where the kernel does not know which notebook it belongs to.
+    """
+    notebook = os.environ.get("JPY_SESSION_NAME") or user_ns.get("__vsc_ipynb_file__")
+    if not notebook:
+        return None
+    # A digest, because the notebook's path is nobody else's business.
+    return "notebook-" + hashlib.sha256(str(notebook).encode()).hexdigest()[:16]
+
+
+def _local_address() -> str:
+    from blazen_nb.wire.connection_file import find_local
+
+    found = find_local()
+    if found is None:
+        raise ValidationError(
+            "no peer of yours runs on this machine: `blazen-nb serve 127.0.0.1:7070` in a terminal starts "
+            "one, %blazen_serve starts one in this kernel, %blazen_connect NAME HOST:PORT finds one elsewhere"
+        )
+    return found.address

@@ -1,0 +1,170 @@
+"""The picture of a run in its cell: live widgets while it goes on, static HTML and text for good; starts no run.
+
+Only the cell's own thread calls these. The Cancel button's callback comes on another one, a kernel subshell, while
+the cell blocks: it calls the run's ``cancel`` and touches nothing here.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from blazen_nb.notebook.front_end import is_static, publish, shows_widgets
+from blazen_nb.render.card import live_parts, static_card
+from blazen_nb.render.run_state import RunState
+from blazen_nb.render.style import style_tag
+from blazen_nb.render.text import stable_text, terminal_text
+
+UPDATE_SECONDS = 0.1
+"""The shortest time between two pictures: more than ten a second nobody sees."""
+_IDLE_SECONDS = 0.25
+"""The time between two pictures in which only the clock moved."""
+
+
+class View(Protocol):
+    """What shows a run in its cell."""
+
+    prints_in_card: bool
+    """Whether what the steps of a workflow print shows in the card."""
+
+    def open(self) -> None:
+        """The run is about to start."""
+
+    def refresh(self, *, changed: bool = True) -> None:
+        """The run went on, or, where nothing changed, only the clock did."""
+
+    def cleared(self) -> None:
+        """The cell's outputs were cleared."""
+
+    def close(self) -> None:
+        """The run has ended, or this cell no longer waits for it: the picture is final."""
+
+
+def make_view(shell: Any, state: RunState, *, cancel: Callable[[], None], quiet: bool) -> View:
+    """The view that suits the front end of this shell."""
+    if quiet:
+        return NoView()
+    return RunView(state, cancel) if shows_widgets(shell) else StaticView(state)
+
+
+class NoView:
+    """Shows nothing; what the run prints and displays appears in the cell all the same."""
+
+    prints_in_card = False
+
+    def open(self) -> None:
+        """See View."""
+
+    def refresh(self, *, changed: bool = True) -> None:
+        """See View."""
+
+    def cleared(self) -> None:
+        """See View."""
+
+    def close(self) -> None:
+        """See View."""
+
+
+class StaticView(NoView):
+    """One output at the end, for front ends without widgets and for outputs that are compared."""
+
+    def __init__(self, state: RunState) -> None:
+        self._state = state
+
+    def close(self) -> None:
+        """See View."""
+        if is_static():
+            publish({"text/plain": stable_text(self._state)})
+            return
+        html, text = final_card(self._state, output=False), terminal_text(self._state)
+        publish({"text/html": html, "text/plain": text})
+
+
+class RunView:
+    """The live card, made of core widgets only; at the end static HTML without script takes its place.
+
+    Args:
+        cancel: Thread-safe; returns at once.
+    """
+
+    prints_in_card = True
+
+    def __init__(self, state: RunState, cancel: Callable[[], None]) -> None:
+        self._state = state
+        self._cancel = cancel
+        self._display_id = uuid.uuid4().hex
+        self._parts: dict[str, Any] = {}
+        self._box: Any = None
+        self._began: float | None = None
+        self._shown_at = 0.0
+
+    def open(self) -> None:
+        """See View."""
+        import ipywidgets
+
+        parts = live_parts(self._state, 0.0)
+        self._parts = {name: ipywidgets.HTML(html) for name, html in parts.items()}
+        button = ipywidgets.Button(description="Cancel", tooltip="Cancel the run on the peer")
+        button.add_class("bzn-btn")
+        button.on_click(lambda _: self._cancel())
+        _answer_on_subshell(button)
+        style = ipywidgets.HTML(style_tag())
+        self._box = ipywidgets.VBox([style, *self._parts.values(), button])
+        self._box.add_class("bzn").add_class("bzn-card")
+        self._show()
+
+    def refresh(self, *, changed: bool = True) -> None:
+        """See View."""
+        now = time.monotonic()
+        if self._began is None and self._state.started_at is not None:
+            self._began = now
+        if now - self._shown_at < (UPDATE_SECONDS if changed else _IDLE_SECONDS):
+            return
+        self._shown_at = now
+        elapsed = 0.0 if self._began is None else now - self._began
+        for name, html in live_parts(self._state, elapsed).items():
+            if self._parts[name].value != html:
+                self._parts[name].value = html
+
+    def cleared(self) -> None:
+        """See View."""
+        self._show()
+
+    def close(self) -> None:
+        """See View."""
+        if self._box is None:
+            return
+        publish(self._final(), display_id=self._display_id, update=True)
+        for widget in (*self._box.children, self._box):
+            # A front end that saves widgets would save these with the notebook.
+            for part in (getattr(widget, "style", None), widget.layout, widget):
+                if part is not None:
+                    part.close()
+        self._box = None
+
+    def _show(self) -> None:
+        view = {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id}
+        widget = {"application/vnd.jupyter.widget-view+json": view}
+        publish({**widget, **self._final()}, display_id=self._display_id)
+
+    def _final(self) -> dict[str, Any]:
+        html, text = final_card(self._state), terminal_text(self._state)
+        return {"text/html": html, "text/plain": text}
+
+
+def final_card(state: RunState, *, output: bool | None = None) -> str:
+    """The card that stays; the lines that failed are left to the cell's own error output."""
+    return static_card(state, excerpt=False, output=output)
+
+
+def _answer_on_subshell(widget: Any) -> None:
+    """Let the widget's messages be handled while the cell blocks.
+
+    ipykernel 7.4 sends them to the shell that published the widget last, the blocked one, whatever the front end
+    asked for. Earlier versions, and a later one with that repaired, have no such attribute.
+    """
+    comm = widget.comm
+    if hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = lambda data, default: default
