@@ -12,6 +12,7 @@ import signal
 import stat
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -98,17 +99,11 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(options: argparse.Namespace) -> int:
     from blazen_nb.peer.server import PeerServer
 
-    logging.basicConfig(
-        level=logging.DEBUG if options.verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    logging.getLogger("asyncio").setLevel(logging.INFO)
+    _log_to_stderr(logging.DEBUG if options.verbose else logging.INFO)
     # Three steps that burn CPU hold up an answer by 50 ms at the default of 5 ms; 1 ms costs them nothing.
     sys.setswitchinterval(0.001)
     _import_steps(options.steps)
-    told = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
+    told = _told_by_signals()
     server = PeerServer(
         options.node_id,
         token=_token_in(options.token_file),
@@ -117,10 +112,55 @@ def _serve(options: argparse.Namespace) -> int:
     )
     address = server.start(options.address)
     print(f"peer {options.node_id} listens on {address}", flush=True)
-    while not told.wait(0.1):
-        pass
+    while not told:
+        time.sleep(0.1)
     server.stop(options.grace)
     return 0
+
+
+def _told_by_signals() -> list[int]:
+    """Gets the number of each SIGTERM and Ctrl-C; what cells fork is ended by them as usual.
+
+    A list, because a signal may come while this thread holds the lock of whatever it waits on.
+    """
+    told: list[int] = []
+    for number in _ENDING:
+        signal.signal(number, lambda number, _: told.append(number))
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(
+            before=_hold_signals, after_in_parent=_let_signals, after_in_child=_end_by_signals
+        )
+    return told
+
+
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+_masks = threading.local()
+
+
+def _hold_signals() -> None:
+    # One that reaches a new child before its handlers are its own would be lost there: a pool could not end it.
+    _masks.before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+
+
+def _let_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _masks.before)
+
+
+def _end_by_signals() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    _let_signals()
+
+
+def _log_to_stderr(level: int) -> None:
+    """The peer's own log. The root logger stays as it is: cells configure it as they would in their notebook."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    for name in ("blazen_nb", "asyncio", "grpc"):
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        logger.propagate = False
+    logging.getLogger("blazen_nb").setLevel(level)
 
 
 def _import_steps(modules: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ from blazen_nb.notebook.front_end import is_static
 from blazen_nb.notebook.peers import LOCAL, has_local_peer, kernel_peers, notebook_namespace
 from blazen_nb.notebook.result_output import take_result
 from blazen_nb.notebook.ship import Shipment, futures_in, pack
-from blazen_nb.notebook.shown_errors import shown, syntax_error
+from blazen_nb.notebook.shown_errors import shown, shown_interrupt, syntax_error
 from blazen_nb.notebook.view import make_view
 from blazen_nb.notebook.wait import Story, wait_for_end
 from blazen_nb.render.run_state import RunState
@@ -69,6 +69,8 @@ class BlazenMagics(Magics):
             self._run(arguments, self._checked(cell))
         except BlazenError as error:
             raise shown(error) from error.__cause__
+        except KeyboardInterrupt as error:
+            raise shown_interrupt(error) from None
 
     @no_var_expand
     @line_magic
@@ -120,7 +122,8 @@ class BlazenMagics(Magics):
     @property
     def _label(self) -> str:
         # What compares outputs need not count executions: nbval runs every cell as the first.
-        return "cell" if is_static() else f"cell [{self._shell.execution_count}]"
+        # The prompt's number: execution_count is one ahead of it since IPython 9.16.
+        return "cell" if is_static() else f"cell [{self._shell.displayhook.prompt_count}]"
 
     def _checked(self, cell: str) -> CellSource:
         """The cell's source, known to compile, on the lines that it has in the notebook."""
@@ -156,7 +159,6 @@ class BlazenMagics(Magics):
         view = make_view(self._shell, state, cancel=handle.cancel, quiet=quiet)
         output = CellOutput(self._shell, view.cleared)
         try:
-            view.open()
             wait_for_end(handle, Story(state, output, view))
             return handle.result()
         except RunLostError as error:

@@ -36,3 +36,10 @@ def interrupt(message: str) -> KeyboardInterrupt:
     lines = [f"KeyboardInterrupt: {message}"]
     error._render_traceback_ = partial(list, lines)  # type: ignore[attr-defined]  # IPython asks for it
     return error
+
+
+def shown_interrupt(error: KeyboardInterrupt) -> KeyboardInterrupt:
+    """The interrupt as IPython is to show it; one that says nothing yet came before there was a run to wait for."""
+    if hasattr(error, "_render_traceback_"):
+        return error
+    return interrupt("before the run had started")

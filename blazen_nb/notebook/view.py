@@ -97,6 +97,7 @@ class RunView:
         self._display_id = uuid.uuid4().hex
         self._parts: dict[str, Any] = {}
         self._box: Any = None
+        self._is_shown = False
         self._began: float | None = None
         self._shown_at = 0.0
 
@@ -117,6 +118,8 @@ class RunView:
 
     def refresh(self, *, changed: bool = True) -> None:
         """See View."""
+        if not self._is_shown:
+            return  # an interrupt came while the card was being made
         now = time.monotonic()
         if self._began is None and self._state.started_at is not None:
             self._began = now
@@ -134,9 +137,9 @@ class RunView:
 
     def close(self) -> None:
         """See View."""
+        publish(self._final(), display_id=self._display_id, update=self._is_shown)
         if self._box is None:
             return
-        publish(self._final(), display_id=self._display_id, update=True)
         for widget in (*self._box.children, self._box):
             # A front end that saves widgets would save these with the notebook.
             for part in (getattr(widget, "style", None), widget.layout, widget):
@@ -148,6 +151,7 @@ class RunView:
         view = {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id}
         widget = {"application/vnd.jupyter.widget-view+json": view}
         publish({**widget, **self._final()}, display_id=self._display_id)
+        self._is_shown = True
 
     def _final(self) -> dict[str, Any]:
         html, text = final_card(self._state), terminal_text(self._state)

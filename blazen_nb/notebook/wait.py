@@ -27,6 +27,10 @@ class Story:
         self._output = output
         self._view = view
 
+    def begin(self) -> None:
+        """The cell shows that its run is about to start."""
+        self._view.open()
+
     def take(self, update: Update) -> None:
         """The update is in the picture or in the cell's outputs."""
         match update:
@@ -60,6 +64,7 @@ def wait_for_end(handle: RunHandle, story: Story) -> None:
         KeyboardInterrupt: It was interrupted; the cells queued behind this one must not run.
     """
     try:
+        story.begin()
         _follow(handle, story, deadline=None)
     except KeyboardInterrupt:
         raise _cancelled(handle, story) from None

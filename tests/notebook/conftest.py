@@ -1,0 +1,63 @@
+"""A peer process and real kernels for the tests of the notebook."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.notebook.kernels import Kernel
+
+
+@dataclass(frozen=True)
+class PeerProcess:
+    """A running ``blazen-nb serve``."""
+
+    address: str
+    pid: int
+    log: Path
+
+    def said(self) -> str:
+        """What the peer has logged so far."""
+        return self.log.read_text()
+
+
+@pytest.fixture(scope="module")
+def gpu0(tmp_path_factory: pytest.TempPathFactory, own_environment: Path) -> Iterator[PeerProcess]:
+    """A peer named gpu0, a process of its own."""
+    log = tmp_path_factory.mktemp("peer") / "peer.log"
+    command = [sys.executable, "-m", "blazen_nb.cli", "serve", "127.0.0.1:0"]
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [*command, "--node-id", "gpu0", "--verbose", "--grace", "1"],
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+        )
+    assert process.stdout is not None
+    try:
+        yield PeerProcess(process.stdout.readline().split()[-1], process.pid, log)
+    finally:
+        process.terminate()
+        process.wait(30)
+        process.stdout.close()
+
+
+@pytest.fixture
+def fresh_kernel(own_environment: Path) -> Iterator[Kernel]:
+    """A kernel that has run nothing yet."""
+    with Kernel.started() as kernel:
+        yield kernel
+
+
+@pytest.fixture(scope="module")
+def kernel(gpu0: PeerProcess) -> Iterator[Kernel]:
+    """A kernel that the tests of a module share, connected to gpu0."""
+    with Kernel.started() as kernel:
+        kernel.run("%load_ext blazen_nb")
+        kernel.run(f"%blazen_connect gpu0 {gpu0.address}")
+        yield kernel

@@ -1,0 +1,215 @@
+"""JupyterLab on loopback with a caged Chromium in front of it: what only a real front end can show."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route
+
+CHROMIUM = shutil.which("chromium")
+SECONDS = 60.0
+"""How long a browser may take for what it does in a few: the machine may be busy."""
+
+_BROWSER_OPTIONS = [
+    "--no-sandbox",  # containers run as root
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+]
+_STATE = """() => {
+    const panel = window.jupyterapp?.shell?.currentWidget;
+    const kernel = panel?.sessionContext?.session?.kernel;
+    if (!kernel || !panel.sessionContext.isReady || kernel.connectionStatus !== 'connected') return 'no kernel';
+    if (!document.querySelector('.jp-Notebook .jp-CodeCell')) return 'no cells';
+    const waits = [...document.querySelectorAll('.jp-InputPrompt')].some(p => p.textContent.includes('[*]'));
+    return waits ? 'busy' : kernel.status;
+}"""
+
+
+class Lab:
+    """A JupyterLab server whose notebooks lie in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._token = secrets.token_hex(16)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+
+    @contextmanager
+    def serving(self) -> Iterator[Lab]:
+        """The server answers; at the end it and its kernels are gone."""
+        log = self.folder / "lab.log"
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                self._command(), cwd=self.folder, stdout=file, stderr=file, env=self._environment()
+            )
+            try:
+                self._wait(process, log)
+                yield self
+            finally:
+                process.terminate()
+                process.wait(SECONDS)
+
+    def url(self, path: str) -> str:
+        """Where the browser finds it."""
+        return f"http://127.0.0.1:{self._port}/{path}?token={self._token}"
+
+    def write(self, name: str, cells: list[str]) -> Path:
+        """A notebook with these cells lies in the folder."""
+        notebook = new_notebook(  # type: ignore[no-untyped-call]
+            cells=[new_code_cell(text) for text in cells],  # type: ignore[no-untyped-call]
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+        )
+        path = self.folder / name
+        nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
+        return path
+
+    def _command(self) -> list[str]:
+        return [
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            f"--ServerApp.root_dir={self.folder}",
+            "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.port={self._port}",
+            "--ServerApp.port_retries=0",
+            "--ServerApp.allow_root=True",
+            "--ServerApp.open_browser=False",
+            f"--IdentityProvider.token={self._token}",
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            "--LabApp.news_url=None",
+            "--LabApp.extension_manager=readonly",
+            "--LabApp.expose_app_in_browser=True",
+        ]
+
+    def _environment(self) -> dict[str, str]:
+        config = self.folder / "config"
+        (config / "labconfig").mkdir(parents=True)
+        # No question about news in the way of the first click.
+        asks = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+        (config / "labconfig" / "page_config.json").write_text(json.dumps(asks))
+        own = {
+            "JUPYTER_CONFIG_DIR": str(config),
+            "JUPYTERLAB_SETTINGS_DIR": str(self.folder / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(self.folder / "workspaces"),
+        }
+        return {**os.environ, **own}
+
+    def _wait(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        deadline = time.monotonic() + SECONDS
+        while process.poll() is None and time.monotonic() < deadline:
+            try:
+                urllib.request.urlopen(self.url("api"), timeout=1).close()
+            except (urllib.error.URLError, OSError):
+                continue
+            return
+        raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
+
+
+class Notebook:
+    """A notebook in the browser."""
+
+    def __init__(self, page: Page, path: Path) -> None:
+        self.page = page
+        self.path = path
+
+    def run_all(self) -> None:
+        """All cells are told to run; the kernel is there."""
+        self._wait_for("idle")
+        self._command("notebook:run-all-cells")
+
+    def wait_until_idle(self) -> None:
+        """No cell runs or waits."""
+        self._wait_for("idle")
+
+    def press_stop(self) -> None:
+        """The button of the toolbar was clicked."""
+        self.page.click(
+            '[data-command="notebook:interrupt-kernel"], [title^="Interrupt the kernel"]'
+        )
+
+    def saved(self) -> Any:
+        """The notebook as it lies on disk after saving."""
+        save = "async () => { await window.jupyterapp.commands.execute('docmanager:save'); }"
+        self.page.evaluate(save)
+        return nbformat.read(self.path, as_version=4)  # type: ignore[no-untyped-call]
+
+    def outputs(self, cell: int) -> str:
+        """The text in the outputs of the cell, as a reader sees it."""
+        return self.page.locator(".jp-CodeCell").nth(cell).locator(".jp-OutputArea").inner_text()
+
+    def _command(self, name: str) -> None:
+        self.page.evaluate("name => { window.jupyterapp.commands.execute(name); }", name)
+
+    def _wait_for(self, wanted: str) -> None:
+        # Once is not enough: the page says idle before its session has settled.
+        deadline, seen = time.monotonic() + SECONDS, 0
+        while seen < 5:
+            state = self.page.evaluate(_STATE)
+            seen = seen + 1 if state == wanted else 0
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the notebook is {state}, not {wanted}")
+            self.page.wait_for_timeout(50)
+
+
+class Browser:
+    """A Chromium that reaches loopback only, and remembers what it was refused and what went wrong in its pages."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.refused: list[str] = []
+        self.errors: list[str] = []
+        page.context.route("**/*", self._gate)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def open(self, lab: Lab, path: Path) -> Notebook:
+        """The notebook is open in the browser."""
+        self.page.goto(lab.url(f"lab/tree/{path.name}").replace("?", "?reset&"))
+        return Notebook(self.page, path)
+
+    def _gate(self, route: Route) -> None:
+        url = route.request.url
+        if url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+            route.continue_()
+        else:
+            self.refused.append(url)
+            route.abort()
+
+
+@contextmanager
+def chromium(dark: bool = False) -> Iterator[Browser]:
+    """A browser with one page."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        program = playwright.chromium.launch(
+            executable_path=CHROMIUM, headless=True, args=_BROWSER_OPTIONS
+        )
+        try:
+            page = program.new_page(
+                viewport={"width": 1200, "height": 1000}, color_scheme="dark" if dark else "light"
+            )
+            yield Browser(page)
+        finally:
+            program.close()

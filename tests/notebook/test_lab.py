@@ -1,0 +1,124 @@
+"""Remote cells in JupyterLab, seen and driven through Chromium."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.eventually import eventually
+from tests.notebook.conftest import PeerProcess
+from tests.notebook.lab import CHROMIUM, Browser, Lab, chromium
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        CHROMIUM is None,
+        reason="NO BROWSER TEST RAN: chromium is not installed (apt-get install chromium)",
+    ),
+    pytest.mark.timeout(120),  # the browser's start and JupyterLab's count too
+]
+CONNECT = ["%load_ext blazen_nb", "%blazen_connect gpu0 {address}"]
+LOOP = """%%blazen_remote
+print("working")
+while True:
+    pass"""
+STEPS = """%%blazen_remote -o counted
+import time
+from blazen_nb import Context, Event, StartEvent, StopEvent, step
+
+
+class Part(Event):
+    n: int
+
+
+@step
+def split(ctx: Context, ev: StartEvent) -> list[Part]:
+    return [Part(n=n) for n in range(3)]
+
+
+@step
+def work(ctx: Context, ev: Part) -> StopEvent:
+    while not ctx.cancelled:
+        ctx.progress(ev.n, 3, label="parts")
+        print("part", ev.n)
+        time.sleep(0.02)
+    return StopEvent()"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory, own_environment: Path) -> Iterator[Lab]:
+    with Lab(tmp_path_factory.mktemp("notebooks")).serving() as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+def connected(gpu0: PeerProcess, *cells: str) -> list[str]:
+    return [*(cell.format(address=gpu0.address) for cell in CONNECT), *cells]
+
+
+def end_of_last_run(gpu0: PeerProcess) -> str:
+    """How the last run ended, as the peer's log tells; empty while it runs."""
+    lines = [line for line in gpu0.said().splitlines() if " run " in line]
+    return lines[-1].split(": ")[-1] if lines and " starts: " not in lines[-1] else ""
+
+
+def test_stop_cancels_the_run_within_a_second_and_the_cell_behind_does_not_run(
+    lab: Lab, browser: Browser, gpu0: PeerProcess
+) -> None:
+    path = lab.write("stop.ipynb", connected(gpu0, LOOP, "print('behind')"))
+    notebook = browser.open(lab, path)
+    notebook.run_all()
+    notebook.page.wait_for_selector(".bzn-pill:has-text('Running')")
+    notebook.page.wait_for_selector(".jp-OutputArea :text('working')")
+    pressed = time.monotonic()
+    notebook.press_stop()
+    eventually(lambda: end_of_last_run(gpu0).startswith("cancelled"))
+    assert time.monotonic() - pressed < 1.0
+    notebook.wait_until_idle()
+    said = notebook.outputs(2)
+    assert "Cancelled" in said
+    assert "KeyboardInterrupt: the run on gpu0 ended: cancelled" in said
+    assert "behind" not in notebook.outputs(3)
+    assert browser.errors == []
+
+
+def test_the_cancel_button_works_while_the_cell_waits(
+    lab: Lab, browser: Browser, gpu0: PeerProcess
+) -> None:
+    path = lab.write("cancel.ipynb", connected(gpu0, STEPS))
+    notebook = browser.open(lab, path)
+    notebook.run_all()
+    notebook.page.wait_for_selector(".bzn-pill:has-text('Running')")
+    for shown in ("split", "work", "parts", "part 2"):
+        notebook.page.wait_for_selector(f".bzn-card :text('{shown}') >> visible=true")
+    notebook.page.click(".bzn-card button:has-text('Cancel')")
+    eventually(lambda: end_of_last_run(gpu0).startswith("cancelled"))
+    notebook.wait_until_idle()
+    assert "WorkflowCancelledError" in notebook.outputs(2)
+
+
+def test_a_saved_notebook_keeps_the_cards_as_html_and_no_widget(
+    lab: Lab, browser: Browser, gpu0: PeerProcess
+) -> None:
+    cells = connected(gpu0, "%%blazen_remote\nprint('from afar')\n6 * 7", "_ + 1")
+    notebook = browser.open(lab, lab.write("saved.ipynb", cells))
+    notebook.run_all()
+    notebook.wait_until_idle()
+    assert notebook.outputs(2).count("Succeeded") == 1
+    assert "43" in notebook.outputs(3)
+    saved = notebook.saved()
+    outputs = saved.cells[2].outputs
+    assert "widgets" not in saved.metadata
+    assert set(outputs[0].data) == {"text/html", "text/plain"}
+    assert [output.get("text") for output in outputs[1:-1]] == ["from afar\n"]
+    assert outputs[-1].data["text/plain"] == "42"
+    assert browser.refused == []
+    assert browser.errors == []
