@@ -132,7 +132,7 @@ _RULES = """
 .bzn-code .hit{display:inline-block;min-width:calc(100% + 24px);margin:0 -12px;padding:0 12px;background:var(--bad-t);box-shadow:inset 2px 0 var(--bad)}
 .bzn-code .hit b{color:var(--bad)}
 .bzn dl.bzn-kv{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:4px 16px;font-size:12px;line-height:20px}
-.bzn.bzn .bzn-kv dt{color:var(--mut);font-weight:400}.bzn.bzn .bzn-kv dd{overflow:hidden;text-overflow:ellipsis}
+.bzn.bzn .bzn-kv dt{float:none;width:auto;color:var(--mut);font-weight:400;white-space:nowrap}.bzn.bzn .bzn-kv dd{overflow:hidden;text-overflow:ellipsis}
 .bzn.bzn code{padding:1px 5px;border-radius:4px;background:var(--idle-t);color:var(--fg);font:12px/18px var(--mono);white-space:nowrap}
 
 @container(max-width:680px){.bzn.bzn .bzn-x{display:none}.bzn-pg{grid-template-columns:116px minmax(0,1fr) 36px 96px}.bzn-ax span:nth-child(2){display:none}}

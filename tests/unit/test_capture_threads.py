@@ -169,3 +169,17 @@ def test_tqdm_draws_its_bar_in_the_step_that_made_it() -> None:
 
     assert "bar: 100%" in sink.stderr
     assert other.entries == []
+
+
+@installed()
+def test_a_notebook_bar_is_text_in_a_step_and_a_widget_elsewhere() -> None:
+    notebook = pytest.importorskip("tqdm.notebook")
+    std = pytest.importorskip("tqdm.std")
+    sink = Recorder()
+    with capture.capturing(sink):
+        for _ in notebook.tqdm(range(3), desc="bar", display=True):
+            pass
+    assert "bar: 100%" in sink.stderr
+    assert sink.displays == []
+    assert isinstance(notebook.tqdm(range(3), display=False), notebook.tqdm_notebook)
+    assert not isinstance(std.tqdm(range(3), disable=True), notebook.tqdm_notebook)

@@ -28,6 +28,7 @@ def follow_threads(patches: Patches) -> None:
         patches.attribute(threading.Thread, "start", _following_start(threading.Thread.start))
     patches.attribute(ThreadPoolExecutor, "submit", _following_submit(ThreadPoolExecutor.submit))
     patches.when_imported("tqdm.std", lambda tqdm: _follow_bars(tqdm, patches))
+    patches.when_imported("tqdm.notebook", lambda tqdm: _bars_as_text(tqdm, patches))
 
 
 def _following_start(
@@ -87,3 +88,15 @@ def _follow_bars(tqdm: ModuleType, patches: Patches) -> None:
         return print_in_step
 
     patches.reroute(tqdm.tqdm.status_printer, status_printer)
+
+
+def _bars_as_text(notebook: ModuleType, patches: Patches) -> None:
+    """In a step a bar is text, also where the peer is a kernel: its widget would live here and show nowhere."""
+    widget_bar, text_bar = notebook.tqdm_notebook, notebook.std_tqdm
+
+    def new(cls: type[Any], *args: Any, **kwargs: Any) -> Any:
+        if current.get() is None:
+            return text_bar.__new__(cls, *args, **kwargs)
+        return text_bar(*args, **{k: v for k, v in kwargs.items() if k != "display"})
+
+    patches.attribute(widget_bar, "__new__", staticmethod(new))
