@@ -82,7 +82,7 @@ def _peer_process(node_id: str) -> Iterator[int]:
         yield process.pid
     finally:
         process.terminate()
-        process.wait(READY_SECONDS)
+        process.communicate(timeout=READY_SECONDS)  # closes the pipe, too
 
 
 def _show(cell: Any) -> None:

@@ -80,6 +80,19 @@ class Failure:
         return f"{self.type_name}: {self.message}" if self.message else self.type_name
 
 
+def unicode_of(text: str) -> str:
+    """The text with ``?`` for each lone surrogate: those have no UTF-8, and no frame could carry them."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def text_of(error: BaseException) -> str:
+    """What the exception says, as a frame can carry it; a stand-in where its class fails to say it."""
+    try:
+        return unicode_of(str(error))
+    except Exception:  # __str__ of a user's class
+        return "<its message cannot be shown>"
+
+
 def _rebuild(
     cls: type[BlazenError], args: tuple[Any, ...], attributes: dict[str, Any]
 ) -> BlazenError:

@@ -17,6 +17,10 @@ STOP = "blazen::StopEvent"
 INPUT_REQUEST = "blazen::InputRequestEvent"
 INPUT_RESPONSE = "blazen::InputResponseEvent"
 
+EVENT_TYPE_TAKEN = (
+    "event_type is the event's type and cannot be a field; give the field another name"
+)
+
 current_step: ContextVar[Any] = ContextVar("blazen_nb_current_step", default=None)
 """The Context of the step that is running here, None outside of steps; the engine sets it."""
 
@@ -77,15 +81,13 @@ class Event:
 
     def __init__(self, event_type: str | None = None, /, **fields: Any) -> None:
         if type(self) is Event:
-            if event_type is None:
+            if not isinstance(event_type, str):
                 raise TypeError('Event needs a type name: Event("Name", field=value)')
             self.event_type = event_type
         elif event_type is not None and event_type != type(self).event_type:
             raise TypeError(f"{type(self).__name__} takes its fields by keyword only")
         if "event_type" in fields:
-            raise TypeError(
-                "event_type is the event's type and cannot be a field; give the field another name"
-            )
+            raise TypeError(EVENT_TYPE_TAKEN)
         if current_step.get() is None:
             for name, value in fields.items():
                 if not is_json(value):

@@ -33,17 +33,22 @@ class LocalPeer:
     ) -> None:
         self.server = PeerServer(node_id, **options)
         self._namespace = namespace
+        self._token: str | None = options.get("token")
         self.address = ""
         self.client: PeerClient
 
     def __enter__(self) -> LocalPeer:
         self.address = self.server.start("127.0.0.1:0")
-        self.client = self.connect(self._namespace)
+        try:
+            self.client = self.connect(self._namespace)
+        except BaseException:
+            self.server.close()
+            raise
         return self
 
     def connect(self, namespace: str | None = None) -> PeerClient:
         """One more client; the caller closes it."""
-        return PeerClient.connect(self.address, namespace=namespace)
+        return PeerClient.connect(self.address, token=self._token, namespace=namespace)
 
     def __exit__(
         self,

@@ -1,19 +1,34 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
-from importlinter.cli import lint_imports
+
+LINT = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
 
-def test_every_import_contract_is_kept(
-    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(project)
-    status = lint_imports(config_filename="pyproject.toml", no_cache=True, no_logo=True)
-    assert status == 0, capsys.readouterr().out
+def lint_imports(config: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What the command says of the packages in this folder.
+
+    It configures logging for its whole process, and that disables every logger that is there: so it gets its own.
+    """
+    return subprocess.run(
+        [sys.executable, "-c", LINT, "--config", config, "--no-cache", "--no-logo"],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+        cwd=folder,
+    )
+
+
+def test_every_import_contract_is_kept(project: Path) -> None:
+    done = lint_imports("pyproject.toml", project)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _contracts(project: Path) -> list[dict[str, Any]]:
@@ -56,12 +71,7 @@ def test_a_contract_on_a_package_leaves_out_only_the_layers_that_may_import_it(
     assert modules - watched == allowed
 
 
-def test_a_forbidden_import_is_found(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    project: Path,
-) -> None:
+def test_a_forbidden_import_is_found(tmp_path: Path) -> None:
     package = tmp_path / "toy"
     for name in ("__init__", "low", "high"):
         package.mkdir(exist_ok=True)
@@ -71,7 +81,6 @@ def test_a_forbidden_import_is_found(
         "[importlinter]\nroot_package = toy\n"
         "[importlinter:contract:1]\nname = down\ntype = layers\nlayers =\n    toy.high\n    toy.low\n"
     )
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    assert lint_imports(config_filename=str(config), no_cache=True, no_logo=True) == 1
-    assert "toy.low is not allowed to import toy.high" in capsys.readouterr().out
+    done = lint_imports(config.name, tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "toy.low is not allowed to import toy.high" in done.stdout

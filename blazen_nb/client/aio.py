@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import platform
+import contextlib
 import warnings
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequence
 from datetime import timedelta
@@ -79,9 +79,14 @@ class AsyncPeerClient:
         """
         io = io_loop.acquire()
         try:
-            link = await asyncio.wrap_future(
-                asyncio.run_coroutine_threadsafe(
-                    open_link(io, address, node_id, token, timeout, namespace), io.loop
+            link = await io.awaited(
+                PeerLink.open(
+                    io,
+                    address,
+                    node_id=node_id,
+                    token=token,
+                    namespace=namespace,
+                    timeout=timeout,
                 )
             )
         except BaseException:
@@ -218,9 +223,7 @@ class AsyncPeerClient:
         if self._closed:
             return
         self._closed = True
-        await asyncio.wrap_future(
-            asyncio.run_coroutine_threadsafe(self._link.shut(), self._io.loop)
-        )
+        await self._io.awaited(self._link.shut())
         await asyncio.to_thread(io_loop.release, self._io)
 
     async def _ask(self, answer: str, *, urgent: bool = False, **request: Any) -> Any:
@@ -252,7 +255,11 @@ class AsyncPeerClient:
     async def _start(self, request: pb.StartRun, name: str) -> AsyncRunHandle:
         feed = RunFeed(self._link, request.run_id, name, trusted=self._trusted)
         self._link.ask(feed, start_run=request)
-        await feed.wait_async(lambda: feed.started or feed.has_ended)
+        try:
+            await feed.wait_async(lambda: feed.started or feed.has_ended)
+        except BaseException:
+            self._link.cancel(request.run_id, "the caller was cancelled")
+            raise
         if feed.error is not None and not feed.started:
             raise feed.error
         return AsyncRunHandle(feed)
@@ -290,16 +297,21 @@ class AsyncRunHandle:
         """How it ended; None while it runs."""
         return self._feed.outcome
 
+    async def next_update(self, timeout: float | None = None) -> Update | None:
+        """The next update; None where none came in ``timeout`` seconds, or none will come."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._feed.wait_async(lambda: self._feed.has_news)
+        return self._feed.take()
+
     async def updates(self) -> AsyncIterator[Update]:
         """What the run tells, in order, ending with ``Ended``; each update is given out once."""
         while True:
-            await self._feed.wait_async(lambda: self._feed.has_news)
-            update = self._feed.take()
-            if update is None:
-                if self._feed.has_ended:
-                    return
-                continue
-            yield update
+            update = await self.next_update()
+            if update is not None:
+                yield update
+            elif self._feed.has_ended:
+                return
 
     async def events(self) -> AsyncIterator[Event]:
         """The events that steps write to the stream, in order; other updates are passed over."""
@@ -320,8 +332,11 @@ class AsyncRunHandle:
             WorkflowError: The run did not succeed.
             TimeoutError: It has not ended in time.
         """
-        async with asyncio.timeout(timeout):
-            await self._feed.wait_async(lambda: self._feed.has_ended)
+        try:
+            async with asyncio.timeout(timeout):
+                await self._feed.wait_async(lambda: self._feed.has_ended)
+        except TimeoutError:
+            raise TimeoutError(self._feed.not_ended(timeout)) from None
         return self._feed.outcome_or_raise()
 
     def cancel(self) -> None:
@@ -334,22 +349,3 @@ class AsyncRunHandle:
     def __repr__(self) -> str:
         name, node = self._feed.workflow_name, self._feed.link.node_id
         return f"AsyncRunHandle({name} on {node}, {self.outcome or 'running'})"
-
-
-async def open_link(
-    io: io_loop.IoLoop,
-    address: str,
-    node_id: str | None,
-    token: str | None,
-    timeout: float,
-    namespace: str | None,
-) -> PeerLink:
-    """An open link with the defaults filled in; on the I/O loop."""
-    return await PeerLink.open(
-        io,
-        address,
-        node_id=node_id or platform.node() or "client",
-        token=token,
-        namespace=namespace or "",
-        timeout=timeout,
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -120,17 +121,21 @@ class RunFeed:
         assert self.result is not None
         return result_of(self.result, self.workflow_name, self.link, trusted=self._trusted)
 
+    def not_ended(self, timeout: float | None) -> str:
+        """What a wait for the result that was too short says."""
+        return f"run {self.run_id} has not ended within {timeout:g} s; it goes on"
+
     def wait(self, until: Callable[[], bool], timeout: float | None) -> bool:
         """Block until it holds, at most this many seconds; False where it does not then. Interruptible."""
-        left = timeout
+        deadline = None if timeout is None else time.monotonic() + timeout
         with self._changed:
             while not until():
-                turn = POLL_SECONDS if left is None else min(POLL_SECONDS, left)
+                turn = POLL_SECONDS
+                if deadline is not None:
+                    turn = min(turn, deadline - time.monotonic())
+                    if turn <= 0:
+                        return False
                 self._changed.wait(turn)
-                if left is not None:
-                    left -= turn
-                    if left <= 0:
-                        return until()
         return True
 
     async def wait_async(self, until: Callable[[], bool]) -> None:

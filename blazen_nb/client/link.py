@@ -6,16 +6,22 @@ import asyncio
 import contextlib
 import itertools
 import os
+import platform
 import secrets
 import threading
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from blazen_nb import __version__
 from blazen_nb.client.transports import Transport
 from blazen_nb.client.transports.grpc_stream import GrpcStream
 from blazen_nb.client.waiters import LoopMail, Receiver, closed_error
-from blazen_nb.errors import BlazenError, EnvelopeVersionError, TransportError, ValidationError
+from blazen_nb.errors import (
+    BlazenError,
+    EnvelopeVersionError,
+    LimitError,
+    TransportError,
+    ValidationError,
+)
 from blazen_nb.shipping.environment import python_minor
 from blazen_nb.wire import io_loop
 from blazen_nb.wire.address import Address, parse
@@ -41,7 +47,7 @@ class PeerLink:
         self._lock = threading.Lock()
         self._gone: BlazenError | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._mails: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopMail] = WeakKeyDictionary()
+        self._mails: dict[asyncio.AbstractEventLoop, LoopMail] = {}
 
     @classmethod
     async def open(
@@ -49,12 +55,16 @@ class PeerLink:
         io: io_loop.IoLoop,
         address: str,
         *,
-        node_id: str,
+        node_id: str | None,
         token: str | None,
-        namespace: str,
+        namespace: str | None,
         timeout: float,
     ) -> PeerLink:
         """A link whose session is open; on the I/O loop.
+
+        Args:
+            node_id: This client's name; default the host's.
+            namespace: Default one private to the session.
 
         Raises:
             ValidationError: Not an address.
@@ -63,11 +73,12 @@ class PeerLink:
             EnvelopeVersionError: The peer speaks an older envelope than this client can.
         """
         where = parse(address, use="connect")
+        node_id = node_id or platform.node() or "client"
         transport = GrpcStream(where, resolve_token(token, where), node_id)
         link = cls(io, where, transport)
         hello = pb.Hello(
             session_id=secrets.token_hex(8),
-            namespace=namespace,
+            namespace=namespace or "",
             envelope_version=ENVELOPE_VERSION,
             node_id=node_id,
             python=python_minor(),
@@ -119,6 +130,9 @@ class PeerLink:
         loop = asyncio.get_running_loop()
         mail = self._mails.get(loop)
         if mail is None:
+            self._mails = {
+                known: each for known, each in self._mails.items() if not known.is_closed()
+            }
             mail = self._mails[loop] = LoopMail(loop)
         return mail
 
@@ -166,13 +180,22 @@ class PeerLink:
 
     def _deliver(self, frame: pb.PeerFrame) -> None:
         if frame.WhichOneof("kind") == "part":
-            whole = self._parts.add(frame.part)
+            try:
+                whole = self._parts.add(frame.part)
+            except LimitError as error:
+                self._fail(frame.request_id, error)
+                return
             if whole is None:
                 return
             frame = pb.PeerFrame.FromString(whole)
         receiver = self._receivers.get(frame.request_id)
         if receiver is not None and receiver.receive(frame):
             self._receivers.pop(frame.request_id, None)
+
+    def _fail(self, request_id: int, error: BlazenError) -> None:
+        receiver = self._receivers.pop(request_id, None)
+        if receiver is not None:
+            receiver.fail(error)
 
     def _lose(self, error: BlazenError) -> None:
         with self._lock:

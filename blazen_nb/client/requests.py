@@ -21,8 +21,9 @@ from blazen_nb.errors import (
     WorkflowError,
     WorkflowTimeoutError,
     peer_error,
+    unicode_of,
 )
-from blazen_nb.events import StopEvent
+from blazen_nb.events import EVENT_TYPE_TAKEN, StopEvent
 from blazen_nb.shipping.cell import CellSource
 from blazen_nb.shipping.code import CodeBundle
 from blazen_nb.shipping.failure import rebuild_exception
@@ -32,6 +33,10 @@ from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 LATER_SECONDS = 5.0
 """The peer enforces a run's timeout; this much later the client stops waiting for it to say so."""
+
+
+LONGEST_TIMEOUT = 2**31
+"""Seconds, 68 years; the wire has room for more, the peer's clocks do not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +96,13 @@ def whole_seconds(timeout: float | timedelta | None) -> int:
     """The timeout as the wire has it: whole seconds, rounded up; 0 = the peer's default.
 
     Raises:
-        ValidationError: It is negative.
+        ValidationError: It is negative, or no number.
     """
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
-    if not seconds:
+    if seconds is None or seconds == 0:
         return 0
-    if seconds < 0:
-        raise ValidationError(f"a timeout is not negative: {seconds}")
+    if not isinstance(seconds, int | float) or not 0 < seconds < LONGEST_TIMEOUT:
+        raise ValidationError(f"a timeout is a number of seconds or a timedelta, not {timeout!r}")
     return -int(-seconds // 1)
 
 
@@ -112,10 +117,13 @@ def start_request(
     """The request to run registered steps.
 
     Raises:
-        ValidationError: The step IDs are no list of IDs, or the timeout is negative.
+        ValidationError: The step IDs are no list of IDs, a name is no Unicode text, or the timeout is no length of time.
     """
     if isinstance(step_ids, str) or not all(isinstance(step_id, str) for step_id in step_ids):
         raise ValidationError("step_ids is a list of step IDs, such as ['__main__::train']")
+    for name in (workflow_name, *step_ids):
+        if not isinstance(name, str) or unicode_of(name) != name:
+            raise ValidationError(f"a workflow's name and its step IDs are text, not {name!r}")
     return pb.StartRun(
         run_id=new_run_id(),
         workflow_name=workflow_name,
@@ -149,8 +157,10 @@ def encoded_input(value: Any, link: PeerLink) -> EncodedValue | None:
     """A run's input for the wire; None is sent as ``null``.
 
     Raises:
+        ValidationError: A field would hide the StartEvent's type.
         EncodeError: It cannot travel.
     """
+    _refuse_event_type(value)
     return None if value is None else encode(value, same_minor=link.same_minor)
 
 
@@ -158,13 +168,19 @@ def json_input(text: str) -> EncodedValue:
     """JSON text as a run's input, as it is.
 
     Raises:
-        ValidationError: It is not JSON.
+        ValidationError: It is not JSON, or a field would hide the StartEvent's type.
     """
     try:
-        json.loads(text)
+        value = json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:
         raise ValidationError(f"the input is not JSON: {error}") from None
-    return EncodedValue(text.encode())
+    _refuse_event_type(value)
+    return EncodedValue(text.encode("utf-8", "surrogatepass"))
+
+
+def _refuse_event_type(value: Any) -> None:
+    if isinstance(value, dict) and "event_type" in value:
+        raise ValidationError(EVENT_TYPE_TAKEN)
 
 
 def refused(refusal: pb.Refusal) -> BlazenError:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-from blazen_nb.client.aio import ANSWER_SECONDS, open_link
+from blazen_nb.client.aio import ANSWER_SECONDS
 from blazen_nb.client.feed import RunFeed
 from blazen_nb.client.link import PeerLink
 from blazen_nb.client.requests import (
@@ -72,7 +72,15 @@ class PeerClient:
         """A client whose session with the peer is open; see ``AsyncPeerClient.connect``."""
         io = io_loop.acquire()
         try:
-            link = io.run(open_link(io, address, node_id, token, timeout, namespace))
+            opening = PeerLink.open(
+                io,
+                address,
+                node_id=node_id,
+                token=token,
+                namespace=namespace,
+                timeout=timeout,
+            )
+            link = io.run(opening)
         except BaseException:
             io_loop.release(io)
             raise
@@ -292,7 +300,7 @@ class RunHandle:
             TimeoutError: It has not ended in time.
         """
         if not self._feed.wait(lambda: self._feed.has_ended, timeout):
-            raise TimeoutError(f"run {self.run_id} has not ended within {timeout:g} s; it goes on")
+            raise TimeoutError(self._feed.not_ended(timeout))
         return self._feed.outcome_or_raise()
 
     def cancel(self) -> None:

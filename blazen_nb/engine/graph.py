@@ -56,7 +56,7 @@ class Graph:
 
     def timeout_of(self, step: Step) -> float | None:
         """Seconds an attempt of the step may take, None = as long as it likes."""
-        return step.timeout if step.timeout is not None else self.default_timeout
+        return (step.timeout if step.timeout is not None else self.default_timeout) or None
 
     def shape(self) -> tuple[StepShape, ...]:
         """The steps as a drawing needs them."""

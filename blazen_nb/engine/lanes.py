@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +17,8 @@ from blazen_nb.engine.step import Step
 from blazen_nb.engine.ticks import Attempt
 from blazen_nb.engine.workers import Worker, WorkerPool
 from blazen_nb.events import current_step
+
+_log = logging.getLogger("blazen_nb.engine")
 
 YIELD_EVERY = 64
 """After this many attempts without a pause a task lets the others of its loop run."""
@@ -225,7 +228,14 @@ class LoopHost:
     def _keep(self, task: asyncio.Task[None]) -> None:
         # The loop holds tasks weakly; one that nobody holds could vanish while it waits.
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        # asyncio would tell of an interrupt as "never retrieved"; whoever ran the loop has got it long since.
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            _log.error("a lane failed", exc_info=error)
 
 
 class InlineHost(LoopHost):

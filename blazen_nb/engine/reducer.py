@@ -34,6 +34,7 @@ from blazen_nb.engine.ticks import (
     Tick,
     TimerFired,
 )
+from blazen_nb.errors import text_of
 from blazen_nb.events import INPUT_REQUEST, STOP, Event
 from blazen_nb.updates import Outcome
 
@@ -104,6 +105,14 @@ def apply(state: RunState, tick: Tick) -> list[Command]:
     return out
 
 
+def fail(state: RunState, error: Exception) -> list[Command]:
+    """End the run because what happened could not be understood; nothing where it is ending anyway."""
+    out: list[Command] = []
+    if state.ending is None:
+        _end(state, out, Finish("failed", None, error, text_of(error), None))
+    return out
+
+
 def _event_sent(state: RunState, event: Event, out: list[Command]) -> None:
     if state.next_id == 1 and state.timeout is not None:
         out.append(StartTimer("run", state.timeout))
@@ -150,7 +159,8 @@ def _failed(
         )
         return
     outcome: Outcome = "timed_out" if isinstance(error, StepTimeout) else "failed"
-    _end(state, out, Finish(outcome, None, error, str(error), attempt.step.step_id, attempt.number))
+    step_id, number = attempt.step.step_id, attempt.number
+    _end(state, out, Finish(outcome, None, error, text_of(error), step_id, number))
 
 
 class StepTimeout(TimeoutError):

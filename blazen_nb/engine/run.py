@@ -16,7 +16,8 @@ from typing import Any, Protocol
 
 from blazen_nb.engine.context import Context
 from blazen_nb.engine.graph import Graph
-from blazen_nb.engine.reducer import RunState, apply
+from blazen_nb.engine.observer import Observer, tell
+from blazen_nb.engine.reducer import RunState, apply, fail
 from blazen_nb.engine.state import SessionNamespace, StateNamespace
 from blazen_nb.engine.step import Step
 from blazen_nb.engine.ticks import (
@@ -42,45 +43,11 @@ from blazen_nb.engine.ticks import (
 )
 from blazen_nb.engine.timers import Clock, TimerHandle, thread_clock
 from blazen_nb.engine.usage import UsageMeter
-from blazen_nb.events import Event, InputResponseEvent
+from blazen_nb.events import INPUT_REQUEST, START, Event, InputResponseEvent
 from blazen_nb.updates import StepOutcome
 
 INTERRUPT_SECONDS = 0.2
 """How long a step that was told to stop may look at ``ctx.cancelled`` before an exception is raised in it."""
-
-
-class Observer(Protocol):
-    """Who is told what a run does. Called in order, under the run's lock or from the step's thread: be brief."""
-
-    def graph_known(self, graph: Graph) -> None:
-        """The run's steps are these from now on."""
-
-    def step_started(self, attempt: Attempt) -> None:
-        """An attempt began."""
-
-    def step_ended(
-        self,
-        attempt: Attempt,
-        outcome: StepOutcome,
-        error: BaseException | None,
-        emitted: tuple[str, ...],
-    ) -> None:
-        """An attempt ended."""
-
-    def event_published(self, event: Event) -> None:
-        """A step wrote to the stream."""
-
-    def progressed(self, attempt: Attempt, label: str, done: float, total: float | None) -> None:
-        """A step said how far it is."""
-
-    def input_requested(self, event: Event) -> None:
-        """The run waits for a person."""
-
-    def enter(self, attempt: Attempt) -> Any:
-        """Code of this attempt is about to run in this context; what is returned goes to leave()."""
-
-    def leave(self, entered: Any) -> None:
-        """That code is over."""
 
 
 class Lane(Protocol):
@@ -152,7 +119,7 @@ class Run:
     def start(self, event: Event, lane: Lane | None = None) -> Attempt | None:
         """Begin with this event; as ``feed``."""
         if self.observer is not None:
-            self.observer.graph_known(self.state.graph)
+            tell(self.observer.graph_known, self.state.graph)
         return self.feed(EventSent(event), lane)
 
     def cancel(self, reason: str) -> None:
@@ -189,7 +156,7 @@ class Run:
             context = Context(self, attempt)
             self._lanes[attempt.attempt_id] = (lane, context)
             if self.observer is not None:
-                self.observer.step_started(attempt)
+                tell(self.observer.step_started, attempt)
             return context
 
     def returned(self, attempt: Attempt, value: Any, lane: Lane) -> Attempt | None:
@@ -217,7 +184,12 @@ class Run:
         later: list[Callable[[], None]] = []
         with self._lock:
             attempt = self._ended_attempt(tick)
-            commands = apply(self.state, tick)
+            try:
+                commands = apply(self.state, tick)
+            except (
+                Exception
+            ) as error:  # odd contents of a user's event; the run must end all the same
+                commands = fail(self.state, error)
             if self.observer is not None:
                 self._tell_ended(self.observer, tick, attempt, commands)
             for command in commands:
@@ -251,15 +223,21 @@ class Run:
     ) -> None:
         if isinstance(tick, AttemptFinished) and attempt is not None:
             events = _events_in(tick.value)
-            observer.step_ended(attempt, "succeeded", None, tuple(e.event_type for e in events))
-            if self._auto_publish:
-                for event in events:
-                    observer.event_published(event)
+            emitted = tuple(event.event_type for event in events)
+            tell(observer.step_ended, attempt, "succeeded", None, emitted)
+            self._publish_emitted(observer, events)
         elif isinstance(tick, AttemptFailed) and attempt is not None:
             again = any(isinstance(command, Retrying) for command in commands)
-            observer.step_ended(attempt, "retrying" if again else "failed", tick.error, ())
-        elif isinstance(tick, EventSent) and self._auto_publish:
-            observer.event_published(tick.event)
+            outcome: StepOutcome = "retrying" if again else "failed"
+            tell(observer.step_ended, attempt, outcome, tick.error, ())
+        elif isinstance(tick, EventSent):
+            self._publish_emitted(observer, [tick.event])
+
+    def _publish_emitted(self, observer: Observer, events: list[Event]) -> None:
+        # No step emitted the input, and a question is shown anyway: seen twice, it would be answered twice.
+        for event in events if self._auto_publish else ():
+            if event.event_type not in (START, INPUT_REQUEST):
+                tell(observer.event_published, event)
 
     def _carry_out(self, command: Any, tick: Tick, later: list[Callable[[], None]]) -> None:
         """Do what is quick and safe under the lock; leave the rest for after it."""
@@ -274,16 +252,16 @@ class Run:
         elif isinstance(command, AbortAttempt):
             if self.observer is not None:
                 outcome: StepOutcome = "timed_out" if isinstance(tick, TimerFired) else "cancelled"
-                self.observer.step_ended(command.attempt, outcome, None, ())
+                tell(self.observer.step_ended, command.attempt, outcome, None, ())
             later.append(partial(self._abort, command.attempt))
         elif isinstance(command, AbandonAttempt):
             self.abandoned.append(command.attempt)
             later.append(partial(self._abandon, command.attempt))
         elif self.observer is not None:
             if isinstance(command, ShowGraph):
-                self.observer.graph_known(command.graph)
+                tell(self.observer.graph_known, command.graph)
             elif isinstance(command, AskInput):
-                self.observer.input_requested(command.event)
+                tell(self.observer.input_requested, command.event)
 
     def _stop_timer(self, key: TimerKey) -> None:
         timer = self._timers.pop(key, None)

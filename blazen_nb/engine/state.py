@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from threading import RLock
 from typing import Any
 
@@ -64,6 +65,16 @@ class _Namespace:
     def __contains__(self, key: object) -> bool:
         with self._lock:
             return key in self._values
+
+    # Without __iter__ Python would ask for [0], and a loop over the keys would end in a KeyError.
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self)})"
 
     async def aset(self, key: str, value: Any) -> None:
         """As ``set``."""

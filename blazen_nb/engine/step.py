@@ -101,7 +101,7 @@ def step(
         emits: Event types it returns; only drawings and ``Workflow.check()`` use this. Read from the return
             annotation where not given.
         max_concurrency: How many attempts of this step run at once within a run; 0 = no limit.
-        timeout: Seconds an attempt may take.
+        timeout: Seconds an attempt may take; default the workflow's, 0 = no limit.
         retry: A RetryConfig, or the number of retries; default the workflow's.
 
     Raises:
@@ -153,6 +153,8 @@ def _make_step(
     )
     if not made.accepts:
         raise ValidationError(f"step {made.step_id} accepts no event; give accepts=[...]")
+    if made.max_concurrency < 0 or (made.timeout or 0) < 0:
+        raise ValidationError(f"step {made.step_id}: max_concurrency and timeout are not negative")
     registry.register(made)
     return made
 

@@ -106,12 +106,18 @@ class Workflow:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            return asyncio.run(self._run_inline(fields))
+            with asyncio.Runner() as runner:
+                # Not runner.run(): there the first Ctrl-C only cancels a task, which a plain step never looks at.
+                return runner.get_loop().run_until_complete(self._run_inline(fields))
         import nest_asyncio2
 
         nest_asyncio2.apply(loop)
-        result: WorkflowResult = loop.run_until_complete(self._run_inline(fields))
-        return result
+        running = loop.create_task(self._run_inline(fields))
+        try:
+            return loop.run_until_complete(running)
+        except BaseException:
+            running.cancel()  # the loop goes on after an interrupt, and must not go on with the run
+            raise
 
     def _run_inline(self, fields: dict[str, Any]) -> Coroutine[Any, Any, WorkflowResult]:
         async def inline() -> WorkflowResult:

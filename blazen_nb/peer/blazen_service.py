@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 
 from blazen_nb.engine.result import bad_end
 from blazen_nb.engine.run import Run
-from blazen_nb.errors import AssemblyError, EncodeError, SessionRefError
+from blazen_nb.errors import AssemblyError, EncodeError, LimitError, SessionRefError, unicode_of
 from blazen_nb.peer.parts import PeerParts
 from blazen_nb.peer.runs import PeerRun
 from blazen_nb.peer.session import start_event
@@ -41,7 +41,14 @@ class BlazenService:
         Raises:
             UnknownStepError: A step is not registered here.
             EncodeError: The request cannot be read.
+            ValidationError: A field of its input would hide the StartEvent's type.
+            LimitError: It is larger than a message may be.
         """
+        limit = self._parts.limits.message_bytes
+        if len(request) > limit:
+            raise LimitError(
+                f"a request larger than {limit / (1 << 20):g} MiB, the limit; send less at once"
+            )
         call = SubWorkflowRequest.decode(_payload(request))
         if not call.step_ids:
             raise AssemblyError("no step IDs: a workflow needs at least one step")
@@ -52,7 +59,13 @@ class BlazenService:
         answer: asyncio.Future[bytes] = loop.create_future()
 
         def report(peer_run: PeerRun, run: Run) -> None:
-            loop.call_soon_threadsafe(_settle, answer, _response(peer_run, run, call))
+            try:
+                response = _response(peer_run, run, call)
+            except BaseException as error:  # values run code of their own while they are encoded
+                failed = EncodeError(f"how the run ended cannot be told ({type(error).__name__})")
+                loop.call_soon_threadsafe(_fail, answer, failed)
+                raise
+            loop.call_soon_threadsafe(_settle, answer, response)
 
         run = PeerRun(os.urandom(16), namespace, call.workflow_name, report=report)
         timeout = float(call.timeout_secs or 0) or None
@@ -101,6 +114,11 @@ def _settle(answer: asyncio.Future[bytes], response: bytes) -> None:
         answer.set_result(response)
 
 
+def _fail(answer: asyncio.Future[bytes], error: EncodeError) -> None:
+    if not answer.done():
+        answer.set_exception(error)
+
+
 def _response(peer_run: PeerRun, run: Run, call: SubWorkflowRequest) -> bytes:
     finish = run.finish
     assert finish is not None
@@ -127,7 +145,9 @@ def _response(peer_run: PeerRun, run: Run, call: SubWorkflowRequest) -> bytes:
         response.failure.step_id = failure.step_id or ""
         response.failure.traceback = failure.traceback
     answer = SubWorkflowResponse(
-        state_json=state if result is not None else {}, result_json=result, error=error
+        state_json=state if result is not None else {},
+        result_json=result,
+        error=unicode_of(error) if error is not None else None,
     )
     response.postcard_payload = answer.encode()
     return response.SerializeToString()

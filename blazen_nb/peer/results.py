@@ -7,10 +7,11 @@ from typing import Any
 
 from blazen_nb.engine.reducer import StepTimeout
 from blazen_nb.engine.run import Run
-from blazen_nb.errors import BlazenError
+from blazen_nb.errors import BlazenError, LimitError, text_of, unicode_of
 from blazen_nb.peer.cells import CellRun
 from blazen_nb.shipping.failure import describe_exception
 from blazen_nb.shipping.values import encode
+from blazen_nb.wire.limits import Limits
 from blazen_nb.wire.messages import failure_message, usage_message, value_message
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
@@ -24,8 +25,8 @@ def run_result(
     duration: float,
     home: str,
     same_minor: bool,
+    limits: Limits,
     cell: CellRun | None = None,
-    cell_value_limit: int | None = None,
 ) -> pb.RunResult:
     """The result of a run that has ended, its values encoded.
 
@@ -34,7 +35,7 @@ def run_result(
     Args:
         home: Module name of the run's namespace.
         same_minor: The caller runs this Python minor, so code may travel by value.
-        cell_value_limit: The last value of a plain cell comes along up to this many bytes.
+        limits: How large values may be that come along.
     """
     finish = run.finish
     assert finish is not None
@@ -42,19 +43,20 @@ def run_result(
         run_id=raw_id,
         outcome=finish.outcome,
         usage=usage_message(run.usage.total),
-        message=finish.message,
+        message=unicode_of(finish.message),
         step_id=finish.step_id or "",
         duration=duration,
     )
-    state = run.store.exported()
-    if state:
-        result.state_json = json.dumps(state, ensure_ascii=False).encode("utf-8", "replace")
+    sizes = _Sizes(limits.message_bytes)
+    _add_state(result, run.store.exported(), sizes)
     if finish.outcome == "succeeded":
         plain_cell = cell is not None and not cell.is_workflow
         value = getattr(finish.event, "result", None)
-        _add_value(result, value, same_minor, home, cell_value_limit if plain_cell else None)
+        _add_value(
+            result, value, same_minor, home, limits.cell_value_bytes if plain_cell else None, sizes
+        )
         if cell is not None:
-            _add_outputs(result, cell, same_minor, home)
+            _add_outputs(result, cell, same_minor, home, sizes)
     elif finish.error is not None and not isinstance(finish.error, StepTimeout):
         failure = describe_exception(
             finish.error,
@@ -67,26 +69,84 @@ def run_result(
     return result
 
 
-def _add_value(
-    result: pb.RunResult, value: Any, same_minor: bool, home: str, limit: int | None
-) -> None:
+def untold_result(raw_id: bytes, run: Run, error: BaseException) -> pb.RunResult:
+    """What is left to say of a run whose result could not be made into a message: how it ended, and why no more."""
+    finish = run.finish
+    assert finish is not None
+    why = f"telling its end failed with {type(error).__name__}: {text_of(error)}"
+    return pb.RunResult(
+        run_id=raw_id,
+        outcome=finish.outcome,
+        usage=usage_message(run.usage.total),
+        message=unicode_of(finish.message) or why,
+        encode_error=unicode_of(why),
+    )
+
+
+class _Sizes:
+    """How much a result may still grow: what comes along of a run is one message."""
+
+    def __init__(self, limit: int) -> None:
+        self.left = limit
+
+    def take(self, what: str, size: int) -> None:
+        if size > self.left:
+            raise LimitError(
+                f"{what} has {size:,} bytes, where {self.left:,} are left in a message"
+            )
+        self.left -= size
+
+
+def _add_state(result: pb.RunResult, state: dict[str, Any], sizes: _Sizes) -> None:
+    if not state:
+        return
+    text = json.dumps(state, ensure_ascii=False).encode("utf-8", "surrogatepass")
     try:
-        encoded = encode(value, same_minor=same_minor, home=home, limit=limit)
-    except BlazenError as error:
+        sizes.take("the state", len(text))
+    except LimitError as error:
         result.encode_error = str(error)
     else:
+        result.state_json = text
+
+
+def _add_value(
+    result: pb.RunResult,
+    value: Any,
+    same_minor: bool,
+    home: str,
+    limit: int | None,
+    sizes: _Sizes,
+) -> None:
+    most = sizes.left if limit is None else min(limit, sizes.left)
+    try:
+        encoded = encode(value, same_minor=same_minor, home=home, limit=most)
+    except BlazenError as error:
+        result.encode_error = text_of(error)
+    else:
+        sizes.take("the value", encoded.size)
         result.value.CopyFrom(value_message(encoded))
 
 
-def _add_outputs(result: pb.RunResult, cell: CellRun, same_minor: bool, home: str) -> None:
+def _add_outputs(
+    result: pb.RunResult, cell: CellRun, same_minor: bool, home: str, sizes: _Sizes
+) -> None:
     if cell.display is not None:
-        result.display_json = json.dumps(cell.display, default=str).encode()
+        display = json.dumps(cell.display, default=str).encode()
+        try:
+            sizes.take("the display of the last value", len(display))
+        except LimitError as error:
+            result.encode_error = str(error)
+        else:
+            result.display_json = display
     for name, value in cell.outputs.items():
         named = result.outputs.add(name=name)
         try:
-            named.value.CopyFrom(value_message(encode(value, same_minor=same_minor, home=home)))
+            encoded = encode(value, same_minor=same_minor, home=home, limit=sizes.left)
         except BlazenError as error:
-            result.encode_error = f"variable {name!r} stays on the peer: {error}"
+            result.encode_error = f"variable {name!r} stays on the peer: {text_of(error)}"
+        else:
+            sizes.take(name, encoded.size)
+            named.value.CopyFrom(value_message(encoded))
 
 
 def ended_update(result: pb.RunResult) -> pb.EndedUpdate:

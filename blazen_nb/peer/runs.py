@@ -71,6 +71,8 @@ class RunManager:
         self._runs: dict[bytes, PeerRun] = {}
         self._stragglers: list[Run] = []
         self._idle = threading.Condition()
+        self._telling = 0
+        """Runs that have ended, and whose caller is not told yet."""
         self._draining = False
 
     def start(
@@ -110,7 +112,14 @@ class RunManager:
         _log.debug(
             "run %s of client %s starts: %s", peer_run.run_id, caller, peer_run.workflow_name
         )
-        peer_run.namespace.executor.start(run, event)
+        try:
+            peer_run.namespace.executor.start(run, event)
+        except BaseException:
+            with self._idle:
+                self._runs.pop(peer_run.raw_id, None)
+                self._idle.notify_all()
+            self._namespaces.run_ended(peer_run.namespace)
+            raise
 
     def _admit(self, peer_run: PeerRun) -> None:
         if self._draining:
@@ -136,17 +145,21 @@ class RunManager:
             finish.outcome,
             finish.message,
         )
-        try:
-            peer_run.report(peer_run, run)
-        except Exception:
-            _log.exception("how run %s ended could not be told", peer_run.run_id)
-        if finish.error is not None:
-            _drop_frames(finish.error)
+        # First, so that a caller who has the result no longer finds the run.
         if run.state.stopping or run.abandoned:
             self._stragglers.append(run)
         with self._idle:
             self._runs.pop(peer_run.raw_id, None)
+            self._telling += 1
+        try:
+            peer_run.report(peer_run, run)
+        except BaseException:
+            _log.exception("how run %s ended could not be told", peer_run.run_id)
+        with self._idle:
+            self._telling -= 1
             self._idle.notify_all()
+        if finish.error is not None:
+            _drop_frames(finish.error)
         self._namespaces.run_ended(peer_run.namespace)
 
     def find(self, run_id: bytes, identity: str) -> PeerRun | None:
@@ -167,11 +180,14 @@ class RunManager:
         """Take no new runs, let the others end for at most this many seconds, then cancel them."""
         with self._idle:
             self._draining = True
-            self._idle.wait_for(lambda: not self._runs, timeout=grace)
+            self._idle.wait_for(self._all_ended, timeout=grace)
         for run in self.running():
             run.cancel("the peer is shutting down")
         with self._idle:
-            self._idle.wait_for(lambda: not self._runs, timeout=1.5)
+            self._idle.wait_for(self._all_ended, timeout=1.5)
+
+    def _all_ended(self) -> bool:
+        return not self._runs and not self._telling
 
 
 def _drop_frames(error: BaseException) -> None:

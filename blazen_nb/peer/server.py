@@ -21,12 +21,13 @@ from blazen_nb.engine.timers import TimerHandle, thread_clock
 from blazen_nb.errors import TransportError, ValidationError
 from blazen_nb.peer import capture
 from blazen_nb.peer.parts import AcceptCode, PeerParts
-from blazen_nb.peer.service import PeerRpcs
+from blazen_nb.peer.service import FLUSH_SECONDS, PeerRpcs
 from blazen_nb.wire import connection_file, io_loop
 from blazen_nb.wire.address import Address, parse
 from blazen_nb.wire.auth import TokenCheck, make_token, resolve_token
 from blazen_nb.wire.connection_file import ConnectionFile
 from blazen_nb.wire.limits import DEFAULT_LIMITS, Limits
+from blazen_nb.wire.outbox import BATCH_BYTES
 
 _log = logging.getLogger("blazen_nb.peer")
 
@@ -85,6 +86,7 @@ class PeerServer:
         self._stopped = threading.Event()
         self._on_stop: Callable[[], object] = _nothing
         self._running: _Running | None = None
+        self._process = os.getpid()
         atexit.register(_close_at_exit, weakref.ref(self))
 
     # --- starting --------------------------------------------------------------------------------------------
@@ -113,13 +115,15 @@ class PeerServer:
         running = _Running(self._parts, TokenCheck(token))
         try:
             bound = running.bind(where)
+            if bound.is_loopback and token is not None and self._made_token:
+                running.file = connection_file.write(
+                    node_id=self.node_id, address=bound, token=token
+                )
         except BaseException:
             running.stop()
             with self._lock:
                 self._state = "new"
             raise
-        if bound.is_loopback and token is not None and self._made_token:
-            running.file = connection_file.write(node_id=self.node_id, address=bound, token=token)
         with self._lock:
             self._running = running
             self._state = "serving"
@@ -140,7 +144,11 @@ class PeerServer:
         """Serve until ``stop`` or until the caller is cancelled. Arguments and errors as for ``start``."""
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
         self._on_stop = lambda: loop.call_soon_threadsafe(stopped.set)
-        self.start(address)
+        try:
+            self.start(address)
+        except BaseException:
+            self._on_stop = _nothing
+            raise
         try:
             await stopped.wait()
         finally:
@@ -178,6 +186,8 @@ class PeerServer:
 
     def close(self) -> None:
         """End it: runs are cancelled, the port is free and its threads are gone. Idempotent, from any thread."""
+        if os.getpid() != self._process:
+            return  # a forked child has the object; the threads and the port are its parent's
         with self._lock:
             running, self._running = self._running, None
             on_stop, self._on_stop = self._on_stop, _nothing
@@ -197,7 +207,7 @@ class PeerServer:
         self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_running", None) is not None:
+        if getattr(self, "_running", None) is not None and os.getpid() == self._process:
             warnings.warn(
                 f"peer {self.node_id} was not closed; call close() or use `with`",
                 ResourceWarning,
@@ -252,6 +262,7 @@ class _Running:
         self._socket: Path | None = None
         self._io = io_loop.acquire()
         self._server: grpc.aio.Server | None = None
+        self._rpcs: PeerRpcs | None = None
         self._watch: TimerHandle | None = None
         capture.install()
 
@@ -266,14 +277,16 @@ class _Running:
         return bound
 
     async def _bind(self, where: Address) -> Address:
-        limit = self._parts.limits.message_bytes + 65536
+        # What exceeds the limit is refused by us, with a word; gRPC would end the stream.
+        limit = self._parts.limits.message_bytes + 4 * BATCH_BYTES
         options = [
             ("grpc.so_reuseport", 0),  # else a second server binds the same port, silently
             ("grpc.max_receive_message_length", limit),
             ("grpc.max_send_message_length", limit),
         ]
         self._server = grpc.aio.server(options=options)
-        self._server.add_generic_rpc_handlers((PeerRpcs(self._parts, self._check, self._io),))
+        self._rpcs = PeerRpcs(self._parts, self._check, self._io)
+        self._server.add_generic_rpc_handlers((self._rpcs,))
         if where.is_unix:
             self._prepare_socket(Path(where.path))
         try:
@@ -297,16 +310,20 @@ class _Running:
         self._parts.replace_blocked()
         self._watch = thread_clock.call_later(WATCH_SECONDS, self._look)
 
+    async def _stop(self) -> None:
+        if self._rpcs is not None:
+            self._rpcs.end_sessions()
+        if self._server is not None:
+            await self._server.stop(FLUSH_SECONDS)
+
     def stop(self) -> None:
         """Free the port and the threads."""
         if self._watch is not None:
             self._watch.cancel()
         if self.file is not None:
             connection_file.remove(self.file)
-        server = self._server
-        if server is not None:
-            with contextlib.suppress(TimeoutError):
-                self._io.run(server.stop(0), timeout=5)
+        with contextlib.suppress(TimeoutError):
+            self._io.run(self._stop(), timeout=5)
         if self._socket is not None and self._socket.exists():
             os.unlink(self._socket)
         capture.uninstall()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -22,7 +22,12 @@ from blazen_nb.wire.outbox import Outbox
 from blazen_nb.wire.status import status_of
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
+_log = logging.getLogger("blazen_nb.peer")
+
 SESSION = "/blazen_nb.wire.v1.PeerKernel/Session"
+FLUSH_SECONDS = 2.0
+"""How long a peer that ends tries to write what its clients have not read yet."""
+
 _BLAZEN = "/blazen.peer.v1.BlazenPeer/"
 
 
@@ -33,6 +38,7 @@ class PeerRpcs(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
         self._parts = parts
         self._check = check
         self._io = io
+        self._ending = asyncio.Event()
         blazen = BlazenService(parts)
         self._unary: dict[str, Callable[[str, bytes], Awaitable[bytes]]] = {
             f"{_BLAZEN}InvokeSubWorkflow": blazen.invoke,
@@ -68,18 +74,55 @@ class PeerRpcs(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
         info = SessionInfo(hello.node_id, identity, hello.namespace or session.session_id)
         self._parts.sessions.add(info)
         session.welcome(request_id)
-        writer = asyncio.create_task(outbox.write_all(context.write))
         try:
-            async for batch in batches:
-                session.receive(batch)
+            await self._converse(session, outbox, batches, context)
         finally:
             self._parts.sessions.discard(info)
             session.close()
-            writer.cancel()
-            with contextlib.suppress(
-                asyncio.CancelledError, grpc.aio.AioRpcError, grpc.aio.UsageError
-            ):
-                await writer
+
+    async def _converse(
+        self, session: Session, outbox: Outbox, batches: AsyncIterator[bytes], context: Any
+    ) -> None:
+        """Read and write until the client is gone, or the peer ends and has said its last word."""
+        reading = asyncio.create_task(_read_all(session, batches))
+        writing = asyncio.create_task(outbox.write_all(context.write))
+        ending = asyncio.create_task(self._ending.wait())
+        tasks = {reading, writing, ending}
+        try:
+            # Also where the writer fails: a client must not wait for what can no longer come.
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if ending.done() and not writing.done():
+                flushing = asyncio.create_task(outbox.flushed())
+                tasks.add(flushing)
+                await asyncio.wait(
+                    {flushing, reading, writing},
+                    timeout=FLUSH_SECONDS,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            for task in (reading, writing):
+                _log_error(task)
+
+    def end_sessions(self) -> None:
+        """Let each session write what waits, and end; on the I/O loop."""
+        self._ending.set()
+
+
+async def _read_all(session: Session, batches: AsyncIterator[bytes]) -> None:
+    async for batch in batches:
+        session.receive(batch)
+
+
+def _log_error(task: asyncio.Task[Any]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        gone = isinstance(
+            error, grpc.aio.AioRpcError | grpc.aio.UsageError | asyncio.InvalidStateError
+        )
+        _log.log(logging.DEBUG if gone else logging.ERROR, "a session broke", exc_info=error)
 
 
 def _hello(batch: bytes) -> tuple[int, pb.Hello]:

@@ -9,12 +9,12 @@ from functools import partial
 from typing import Any
 
 from blazen_nb.engine.run import Run
-from blazen_nb.errors import BlazenError, PeerError, UnsupportedError, ValidationError
-from blazen_nb.events import StartEvent
+from blazen_nb.errors import BlazenError, PeerError, UnsupportedError, ValidationError, text_of
+from blazen_nb.events import EVENT_TYPE_TAKEN, StartEvent
 from blazen_nb.peer.cells import CellRun
 from blazen_nb.peer.parts import PeerParts
 from blazen_nb.peer.registering import register_steps
-from blazen_nb.peer.results import ended_update, run_result
+from blazen_nb.peer.results import ended_update, run_result, untold_result
 from blazen_nb.peer.runs import PeerRun
 from blazen_nb.peer.update_log import UpdateLog
 from blazen_nb.shipping.cell import CellSource
@@ -86,7 +86,7 @@ class Session:
         kind = error.kind if isinstance(error, PeerError) else type(error).__name__
         if not isinstance(error, BlazenError):
             _log.error("a request of session %s failed", self.session_id, exc_info=error)
-        self._reply(request_id, refusal=pb.Refusal(kind=kind, message=str(error)))
+        self._reply(request_id, refusal=pb.Refusal(kind=kind, message=text_of(error)))
 
     def _reply(self, request_id: int, **kind: Any) -> None:
         self._outbox.put_urgent(pb.PeerFrame(request_id=request_id, **kind).SerializeToString())
@@ -149,7 +149,7 @@ class Session:
                 request_id,
                 request.run_id,
                 workflow_name=name,
-                backlog=self._peer.limits.output_backlog,
+                limits=self._peer.limits,
                 home=self.namespace.id,
             )
         run = PeerRun(
@@ -192,15 +192,19 @@ class Session:
 
     def _report(self, request_id: int, cell: CellRun | None, peer_run: PeerRun, run: Run) -> None:
         self._calls.pop(peer_run.raw_id, None)
-        result = run_result(
-            peer_run.raw_id,
-            run,
-            duration=peer_run.duration,
-            home=self.namespace.id,
-            same_minor=self._same_minor,
-            cell=cell,
-            cell_value_limit=self._peer.limits.cell_value_bytes,
-        )
+        try:
+            result = run_result(
+                peer_run.raw_id,
+                run,
+                duration=peer_run.duration,
+                home=self.namespace.id,
+                same_minor=self._same_minor,
+                cell=cell,
+                limits=self._peer.limits,
+            )
+        except BaseException as error:  # values run code of their own while they are encoded
+            _log.exception("how run %s ended could not be told", peer_run.run_id)
+            result = untold_result(peer_run.raw_id, run, error)
         if peer_run.log is not None:
             peer_run.log.ended(ended_update(result))
         self._outbox.put(pb.PeerFrame(request_id=request_id, result=result).SerializeToString())
@@ -216,7 +220,11 @@ class Session:
 
 
 def start_event(value: Any) -> StartEvent:
-    """A StartEvent with this input: an object's fields, no fields for null, else the single field ``input``."""
+    """A StartEvent with this input: an object's fields, no fields for null, else the single field ``input``.
+
+    Raises:
+        ValidationError: A field would hide the event's type.
+    """
     if value is None:
         return _start({})
     return _start(
@@ -227,6 +235,8 @@ def start_event(value: Any) -> StartEvent:
 
 
 def _start(fields: dict[str, Any]) -> StartEvent:
+    if "event_type" in fields:
+        raise ValidationError(EVENT_TYPE_TAKEN)
     event = StartEvent._from_fields("", fields)
     assert isinstance(event, StartEvent)
     return event

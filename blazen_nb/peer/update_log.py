@@ -13,10 +13,13 @@ from typing import Any
 
 from blazen_nb.engine.graph import Graph
 from blazen_nb.engine.ticks import Attempt
+from blazen_nb.errors import LimitError, text_of, unicode_of
 from blazen_nb.events import Event
 from blazen_nb.peer import capture
+from blazen_nb.peer.growing import Growing, GrowingEvents, GrowingOutput
 from blazen_nb.shipping.values import encode
 from blazen_nb.updates import DisplayAction, StepOutcome, StreamName
+from blazen_nb.wire.limits import Limits
 from blazen_nb.wire.outbox import Outbox
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
@@ -26,7 +29,7 @@ class UpdateLog:
 
     Args:
         request_id: The request whose caller reads the updates.
-        backlog: Characters of output that may wait for the reader; more is cut, and counted.
+        limits: One event or display, and the output that waits for the reader, are no larger than these say.
     """
 
     def __init__(
@@ -36,18 +39,18 @@ class UpdateLog:
         run_id: bytes,
         *,
         workflow_name: str,
-        backlog: int,
+        limits: Limits,
         home: str,
     ) -> None:
         self._outbox = outbox
         self._request_id = request_id
         self._run_id = run_id
         self._workflow_name = workflow_name
-        self._backlog = backlog
+        self._limits = limits
         self._home = home
         self._lock = threading.RLock()
         self._seq = 0
-        self._growing: _Events | _Output | None = None
+        self._growing: Growing | None = None
         self._waiting = 0
         self._cut: dict[str, list[int]] = {}
         self._began = time.monotonic()
@@ -112,14 +115,19 @@ class UpdateLog:
         )
 
     def event_published(self, event: Event) -> None:
-        """See Observer; the fields are encoded now, later changes to them do not show."""
-        encoded = encode(event.to_dict(), home=self._home)
+        """See Observer; the fields are encoded now, later changes to them do not show.
+
+        Raises:
+            EncodeError: A field cannot travel.
+            LimitError: The event is larger than a message may be.
+        """
+        encoded = encode(event.to_dict(), home=self._home, limit=self._limits.message_bytes)
         with self._lock:
-            if self._closed:
+            if self._is_unread:
                 return
             growing = self._growing
-            if encoded.leaves or not isinstance(growing, _Events):
-                growing = self._grow(_Events(self))
+            if encoded.leaves or not isinstance(growing, GrowingEvents) or growing.is_full:
+                growing = self._grow(GrowingEvents(self._seq + 1, self._finish))
             growing.add(event.event_type, encoded.json, encoded.leaves)
             self._seq += 1
             if encoded.leaves:
@@ -143,7 +151,7 @@ class UpdateLog:
         request = {
             "request_id": str(getattr(event, "request_id", "")),
             "prompt": str(getattr(event, "prompt", "")),
-            "metadata_json": json.dumps(getattr(event, "metadata", None), default=str).encode(),
+            "metadata_json": _json_or_text(getattr(event, "metadata", None)),
         }
         self._append(input_request=request)
 
@@ -161,18 +169,18 @@ class UpdateLog:
         """Text that a step said; cut, and counted, while too much waits for the reader."""
         step_id = attempt.step.step_id
         with self._lock:
-            if self._closed:
+            if self._is_unread:
                 return
-            if self._waiting + len(text) > self._backlog:
+            if self._waiting + len(text) > self._limits.output_backlog:
                 counted = self._cut.setdefault(step_id, [0, 0])
                 counted[0] += len(text)
                 counted[1] += text.count("\n")
                 return
             self._tell_cut()
             growing = self._growing
-            if not isinstance(growing, _Output) or not growing.takes(attempt, stream):
+            if not isinstance(growing, GrowingOutput) or not growing.takes(attempt, stream):
                 self._seq += 1
-                growing = self._grow(_Output(self, attempt, stream))
+                growing = self._grow(GrowingOutput(self._seq, self._finish, attempt, stream))
             growing.add(text)
             self._waiting += len(text)
 
@@ -185,8 +193,16 @@ class UpdateLog:
         display_id: str | None,
         wait: bool,
     ) -> None:
-        """Something that a step displayed."""
+        """Something that a step displayed.
+
+        Raises:
+            LimitError: It is larger than a message may be.
+        """
         bundle = b"" if action == "clear" else json.dumps([data, metadata], default=str).encode()
+        if len(bundle) > self._limits.message_bytes:
+            raise LimitError(
+                f"a display of {len(bundle):,} bytes is larger than the {self._limits.message_bytes:,} of a message"
+            )
         self._append(
             display={
                 "step_id": attempt.step.step_id,
@@ -214,22 +230,36 @@ class UpdateLog:
 
     # ---------------------------------------------------------------------------------------------------------
 
+    @property
+    def _is_unread(self) -> bool:
+        return self._closed or self._outbox.is_closed
+
     def _append(self, **kind: Any) -> None:
         with self._lock:
-            if self._closed:
+            if self._is_unread:
                 return
             self._growing = None
             self._seq += 1
             self._outbox.put(self._frame(self._seq, **kind))
 
     def _frame(self, seq: int, **kind: Any) -> bytes:
-        update = pb.RunUpdate(run_id=self._run_id, seq=seq, **kind)
+        try:
+            update = pb.RunUpdate(run_id=self._run_id, seq=seq, **kind)
+        except UnicodeEncodeError:
+            update = pb.RunUpdate(run_id=self._run_id, seq=seq, **_writable(kind))
         return pb.PeerFrame(request_id=self._request_id, update=update).SerializeToString()
 
     def _grow(self, growing: Any) -> Any:
         self._growing = growing
         self._outbox.put(growing)
         return growing
+
+    def _finish(self, growing: Growing) -> bytes:
+        with self._lock:
+            if self._growing is growing:
+                self._growing = None
+            self._waiting -= growing.characters
+            return self._frame(growing.seq, **growing.contents())
 
     def _tell_cut(self) -> None:
         cut, self._cut = self._cut, {}
@@ -240,78 +270,24 @@ class UpdateLog:
 def _one_line(error: BaseException | None) -> str:
     if error is None:
         return ""
-    first = str(error).partition("\n")[0]
+    first = text_of(error).partition("\n")[0]
     return f"{type(error).__name__}: {first}"[:300] if first else type(error).__name__
 
 
-class _Events:
-    """Consecutive events of a run that wait for the writer."""
-
-    __slots__ = ("_first", "_items", "_leaves", "_log", "_types")
-
-    def __init__(self, log: UpdateLog) -> None:
-        self._log = log
-        self._first = log._seq + 1
-        self._types: dict[str, int] = {}
-        self._items: list[bytes] = []
-        self._leaves: list[pb.Leaf] = []
-
-    def add(self, event_type: str, fields: bytes, leaves: tuple[tuple[str, bytes], ...]) -> None:
-        position = self._types.setdefault(event_type, len(self._types))
-        self._items.append(b"[%d,%b]" % (position, fields))
-        self._leaves.extend(pb.Leaf(type_tag=tag, data=data) for tag, data in leaves)
-
-    def build(self) -> bytes:
-        log = self._log
-        with log._lock:
-            if log._growing is self:
-                log._growing = None
-            return log._frame(
-                self._first,
-                events={
-                    "types": list(self._types),
-                    "json": b"[" + b",".join(self._items) + b"]",
-                    "leaves": self._leaves,
-                },
-            )
+def _json_or_text(value: Any) -> bytes:
+    try:
+        return json.dumps(value, default=str).encode()
+    except (TypeError, ValueError, RecursionError):
+        return json.dumps(repr(value)).encode()
 
 
-class _Output:
-    """Text of one step and stream that waits for the writer."""
-
-    __slots__ = ("_attempt", "_log", "_seq", "_stream", "_texts")
-
-    def __init__(self, log: UpdateLog, attempt: Attempt, stream: StreamName) -> None:
-        self._log = log
-        self._seq = log._seq
-        self._attempt = attempt
-        self._stream = stream
-        self._texts: list[str] = []
-
-    def takes(self, attempt: Attempt, stream: StreamName) -> bool:
-        return attempt is self._attempt and stream == self._stream
-
-    def add(self, text: str) -> None:
-        self._texts.append(text)
-
-    def build(self) -> bytes:
-        log = self._log
-        with log._lock:
-            if log._growing is self:
-                log._growing = None
-            text = "".join(self._texts)
-            log._waiting -= len(text)
-            # Lone surrogates cannot be written as UTF-8; a replacement is better than a lost line.
-            clean = text.encode("utf-8", "replace").decode()
-            return log._frame(
-                self._seq,
-                output={
-                    "step_id": self._attempt.step.step_id,
-                    "call": self._attempt.call,
-                    "stream": self._stream,
-                    "text": clean,
-                },
-            )
+def _writable(value: Any) -> Any:
+    """The value with no text in it that protobuf cannot write: a question mark is better than a lost update."""
+    if isinstance(value, str):
+        return unicode_of(value)
+    if isinstance(value, dict):
+        return {key: _writable(item) for key, item in value.items()}
+    return [_writable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 class StepSink:

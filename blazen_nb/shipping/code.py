@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from blazen_nb.errors import BlazenError, EnvironmentMismatchError, ShippingError
+from blazen_nb.errors import BlazenError, EnvironmentMismatchError, ShippingError, text_of
 from blazen_nb.shipping.cell import compile_cell, file_name_for, make_source, run_sync
 from blazen_nb.shipping.environment import python_minor
 from blazen_nb.shipping.sources import RecordedCells, SourceUnit, find_source
@@ -160,7 +160,7 @@ def _import(module: str, attribute: str | None) -> Any:
         ) from error
     except Exception as error:  # modules run code that may raise anything
         raise ShippingError(
-            f"importing {what} failed on the peer: {type(error).__name__}: {error}"
+            f"importing {what} failed on the peer: {type(error).__name__}: {text_of(error)}"
         ) from error
 
 
@@ -176,7 +176,7 @@ def _define(unit: SourceUnit, module_dict: dict[str, Any], namespace_id: str, py
         ) from error
     except Exception as error:  # decorators and base classes run code that may raise anything
         raise ShippingError(
-            f"{unit.name} ({unit.label}) could not be defined on the peer: {type(error).__name__}: {error}"
+            f"{unit.name} ({unit.label}) could not be defined on the peer: {type(error).__name__}: {text_of(error)}"
         ) from error
 
 

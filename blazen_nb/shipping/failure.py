@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from blazen_nb import errors
-from blazen_nb.errors import BlazenError, EncodeError, Failure
+from blazen_nb.errors import BlazenError, EncodeError, Failure, text_of, unicode_of
 from blazen_nb.events import is_json
 from blazen_nb.shipping.frames import cut_frames, frames_of, origin_of, render_text
 from blazen_nb.shipping.values import EncodedValue, Leaf, decode, decode_leaf, encode, encode_leaf
@@ -63,7 +63,9 @@ def describe_exception(
         same_minor: Whether the other side runs this Python minor.
     """
     frames = frames_of(error)
-    notes = tuple(_without_folders(str(note)) for note in getattr(error, "__notes__", ()))
+    notes = tuple(
+        _without_folders(unicode_of(str(note))) for note in getattr(error, "__notes__", ())
+    )
     tail = [_headline(error, home), *(f"  {note}" for note in notes)]
     tail += [*_group_lines(error, home), *_related_lines(error, home)]
     return Failure(
@@ -109,10 +111,7 @@ def _type_name(error: BaseException, home: str) -> str:
 
 
 def _message(error: BaseException) -> str:
-    try:
-        text = str(error.msg) if isinstance(error, SyntaxError) else str(error)
-    except Exception:  # __str__ of a user's class
-        text = "<its message cannot be shown>"
+    text = unicode_of(str(error.msg)) if isinstance(error, SyntaxError) else text_of(error)
     if len(text) > _LONGEST_MESSAGE:
         text = f"{text[:_LONGEST_MESSAGE]}... ({len(text) - _LONGEST_MESSAGE:,} more characters)"
     return _without_folders(text)

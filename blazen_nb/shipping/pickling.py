@@ -14,7 +14,7 @@ from functools import cache
 from types import FunctionType
 from typing import Any, TypeVar
 
-from blazen_nb.errors import BlazenError, EncodeError, LimitError, ShippingError
+from blazen_nb.errors import BlazenError, EncodeError, LimitError, ShippingError, text_of
 from blazen_nb.shipping.environment import python_minor, require_same_minor
 
 PLAIN = "pickle"
@@ -230,7 +230,7 @@ def find_object(module: str, name: str) -> Any:
 
 def reason_of(error: BaseException) -> str:
     """``TypeError: cannot pickle ...``, in one line."""
-    lines = str(error).strip().splitlines()
+    lines = text_of(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 

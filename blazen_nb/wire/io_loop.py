@@ -7,6 +7,7 @@ own loop, so a cell that blocks stops no heartbeat.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import threading
 from collections.abc import Coroutine
@@ -63,6 +64,10 @@ class IoLoop:
             future.cancel()
             raise
 
+    async def awaited(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """The coroutine's result, for a caller on a loop of its own; a cancelled caller cancels it."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.loop))
+
 
 _lock = threading.Lock()
 _shared: IoLoop | None = None
@@ -90,6 +95,18 @@ def release(io: IoLoop) -> None:
     io.loop.call_soon_threadsafe(io.loop.stop)
     if not io.is_here:
         io._thread.join(2)
+
+
+def _end_at_exit() -> None:
+    """Nobody has closed what lives there; its tasks end here, or the interpreter would complain about each."""
+    io = _shared
+    if io is not None and not io.is_here:
+        io.loop.call_soon_threadsafe(io.loop.stop)
+        io._thread.join(1)
+
+
+# Registered at import, so it runs after the servers have closed themselves.
+atexit.register(_end_at_exit)
 
 
 def _forget_in_child() -> None:

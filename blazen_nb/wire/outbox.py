@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from blazen_nb.errors import EncodeError
+from blazen_nb.errors import LimitError
 from blazen_nb.wire.io_loop import IoLoop
 
 BATCH_BYTES = 256 * 1024
@@ -44,7 +44,7 @@ class Outbox:
         frame_type: ClientFrame or PeerFrame, to wrap parts of large frames.
     """
 
-    def __init__(self, io: IoLoop, frame_type: Callable[..., Any]) -> None:
+    def __init__(self, io: IoLoop, frame_type: Any) -> None:
         self._io = io
         self._frame_type = frame_type
         self._urgent: deque[bytes] = deque()
@@ -54,19 +54,28 @@ class Outbox:
         self._ready = asyncio.Event()
         self._scheduled = False
         self._closed = False
+        self._writing = False
+        self._written = asyncio.Event()
 
     def put_urgent(self, frame: bytes) -> None:
         """Send this serialized frame before anything that waits in order."""
-        self._urgent.append(frame)
-        self._wake()
+        if not self._closed:
+            self._urgent.append(frame)
+            self._wake()
 
     def put(self, frame: bytes | Lazy) -> None:
         """Send this frame after those put before it."""
-        self._ordered.append(frame)
-        self._wake()
+        if not self._closed:
+            self._ordered.append(frame)
+            self._wake()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody reads any more."""
+        return self._closed
 
     def _wake(self) -> None:
-        if self._scheduled or self._closed:
+        if self._scheduled:
             return
         self._scheduled = True
         if self._io.is_here:
@@ -80,8 +89,17 @@ class Outbox:
             await self._ready.wait()
             self._ready.clear()
             self._scheduled = False
+            self._writing = True
             while batch := self._take():
                 await write(batch)
+            self._writing = False
+            self._written.set()
+
+    async def flushed(self) -> None:
+        """Return once all that was put is written; on the I/O loop."""
+        while self._urgent or self._ordered or self._parts or self._writing:
+            self._written.clear()
+            await self._written.wait()
 
     def close(self) -> None:
         """Nobody reads any more: what waits and what still comes is dropped."""
@@ -116,16 +134,19 @@ class Outbox:
         return 0
 
     def _cut(self, frame: bytes) -> list[bytes]:
+        # Each part names the request, so that whoever asked is told where one of them is refused.
+        request_id = self._frame_type.FromString(frame).request_id
         part_id = next(self._part_ids)
         starts = range(0, len(frame), PART_BYTES)
         return [
             as_batch(
                 self._frame_type(
+                    request_id=request_id,
                     part={
                         "part_id": part_id,
                         "data": frame[start : start + PART_BYTES],
                         "last": start + PART_BYTES >= len(frame),
-                    }
+                    },
                 ).SerializeToString()
             )
             for start in starts
@@ -142,22 +163,37 @@ class Parts:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._held = 0
-        self._open: dict[int, list[bytes]] = {}
+        self._open: dict[int, list[bytes] | None] = {}
+        """By part ID; None where the frame was refused and the rest of it is passed over."""
 
     def add(self, part: Any) -> bytes | None:
         """The whole frame's bytes with its last part, else None.
 
         Raises:
-            EncodeError: More is held than the limit allows.
+            LimitError: More is held than the limit allows; what else comes of this frame is dropped.
         """
         pieces = self._open.setdefault(part.part_id, [])
+        if pieces is None:
+            if part.last:
+                del self._open[part.part_id]
+            return None
         pieces.append(part.data)
         self._held += len(part.data)
         if self._held > self._limit:
-            raise EncodeError(f"a message larger than {self._limit >> 20} MiB; send less at once")
+            self._drop(part.part_id, pieces, part.last)
+            raise LimitError(
+                f"a message larger than {self._limit / (1 << 20):g} MiB, the limit; send less at once"
+            )
         if not part.last:
             return None
         del self._open[part.part_id]
         frame = b"".join(pieces)
         self._held -= len(frame)
         return frame
+
+    def _drop(self, part_id: int, pieces: list[bytes], last: bool) -> None:
+        self._held -= sum(map(len, pieces))
+        if last:
+            del self._open[part_id]
+        else:
+            self._open[part_id] = None

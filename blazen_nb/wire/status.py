@@ -25,6 +25,7 @@ from blazen_nb.errors import (
     ValidationError,
     WorkflowCancelledError,
     WorkflowTimeoutError,
+    text_of,
 )
 
 Call = Literal["run", "ref", "peer"]
@@ -72,9 +73,9 @@ def status_of(error: BaseException) -> tuple[grpc.StatusCode, str]:
     """
     for cls, code, _ in _TABLE:
         if isinstance(error, cls):
-            return code, _details(str(error))
+            return code, _details(text_of(error))
     if isinstance(error, BlazenError):
-        return _Code.UNKNOWN, _details(str(error))
+        return _Code.UNKNOWN, _details(text_of(error))
     return _Code.UNKNOWN, f"the peer failed with {type(error).__name__}; its log says more"
 
 
@@ -120,5 +121,4 @@ def _message(code: grpc.StatusCode, details: str | None, peer: str) -> str:
 
 
 def _details(text: str) -> str:
-    clean = text.encode("utf-8", "replace").decode()
-    return clean if len(clean) <= _LONGEST_DETAILS else clean[: _LONGEST_DETAILS - 1] + "…"
+    return text if len(text) <= _LONGEST_DETAILS else text[: _LONGEST_DETAILS - 1] + "…"

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any, Protocol
 
 import pytest
 
 from blazen_nb.client.sync import PeerClient, RunHandle
 from blazen_nb.engine.result import WorkflowResult
+from blazen_nb.peer import capture
 from blazen_nb.shipping.cell import parse_cell
 from blazen_nb.testing import LocalPeer
 
 SECONDS = 5.0
 """How long a test waits for what should be there at once."""
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Function) -> Generator[None, None, None]:
+    # The test runner exchanges sys.stdout between the fixtures and the test: a peer that was there before is told.
+    if "peer" in item.fixturenames:
+        capture.uninstall()
+        capture.install()
+    return (yield)
 
 
 @pytest.fixture

@@ -139,7 +139,8 @@ def test_an_interrupt_never_hits_what_comes_after_the_segment() -> None:
 
     def work() -> None:
         try:
-            for _ in range(5_000):
+            # Until both have been seen, however rarely the other thread gets its turn.
+            while (sum(ends.values()) < 5_000 or min(ends.values()) == 0) and not stop.is_set():
                 segment = current[0] = Segment()
                 try:
                     segment.call(short)
@@ -154,13 +155,15 @@ def test_an_interrupt_never_hits_what_comes_after_the_segment() -> None:
             current[0].interrupt()
 
     threads = [threading.Thread(target=work), threading.Thread(target=hit)]
-    for thread in threads:
+    for thread in reversed(
+        threads
+    ):  # the one that hits first, or all could be over before it begins
         thread.start()
     threads[0].join(SECONDS * 2)
     stop.set()
     threads[1].join(SECONDS)
     assert outside == []
-    assert sum(ends.values()) == 5_000
+    assert sum(ends.values()) >= 5_000
     assert min(ends.values()) > 0
 
 

@@ -1,0 +1,56 @@
+"""Who is told what a run does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from blazen_nb.engine.graph import Graph
+from blazen_nb.engine.ticks import Attempt
+from blazen_nb.events import Event
+from blazen_nb.updates import StepOutcome
+
+_log = logging.getLogger("blazen_nb.engine")
+
+
+class Observer(Protocol):
+    """Who is told what a run does. Called in order, under the run's lock or from the step's thread: be brief."""
+
+    def graph_known(self, graph: Graph) -> None:
+        """The run's steps are these from now on."""
+
+    def step_started(self, attempt: Attempt) -> None:
+        """An attempt began."""
+
+    def step_ended(
+        self,
+        attempt: Attempt,
+        outcome: StepOutcome,
+        error: BaseException | None,
+        emitted: tuple[str, ...],
+    ) -> None:
+        """An attempt ended."""
+
+    def event_published(self, event: Event) -> None:
+        """A step wrote to the stream."""
+
+    def progressed(self, attempt: Attempt, label: str, done: float, total: float | None) -> None:
+        """A step said how far it is."""
+
+    def input_requested(self, event: Event) -> None:
+        """The run waits for a person."""
+
+    def enter(self, attempt: Attempt) -> Any:
+        """Code of this attempt is about to run in this context; what is returned goes to leave()."""
+
+    def leave(self, entered: Any) -> None:
+        """That code is over."""
+
+
+def tell(method: Callable[..., None], *story: Any) -> None:
+    """Tell the observer; where it cannot take the story, the run goes on without."""
+    try:
+        method(*story)
+    except Exception:
+        _log.exception("a run's story has a gap")
