@@ -39,7 +39,7 @@ def interrupt(message: str) -> KeyboardInterrupt:
 
 
 def shown_interrupt(error: KeyboardInterrupt) -> KeyboardInterrupt:
-    """The interrupt as IPython is to show it; one that says nothing yet came before there was a run to wait for."""
+    """The interrupt as IPython is to show it; one that says nothing yet came before the cell waited for its run."""
     if hasattr(error, "_render_traceback_"):
         return error
-    return interrupt("before the run had started")
+    return interrupt("no run was waited for yet; one that had been sent was told to end")

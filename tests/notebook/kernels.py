@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import re
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,6 +67,7 @@ class Kernel:
         self.manager = manager
         self._client = client
         self._outcomes: dict[str, Outcome] = {}
+        self._process = int(self.run("__import__('os').getpid()").text)
 
     @classmethod
     @contextmanager
@@ -103,6 +106,10 @@ class Kernel:
     def interrupt(self) -> None:
         """What a front end's Stop does."""
         self.manager.interrupt_kernel()
+
+    def kill(self) -> None:
+        """The kernel's process is gone without a last word; jupyter's own shutdown would interrupt its cell first."""
+        os.kill(self._process, signal.SIGKILL)
 
     def _read_until(self, reached: Any) -> None:
         deadline = time.monotonic() + SECONDS

@@ -63,7 +63,8 @@ def test_an_interrupt_at_any_moment_leaves_no_run_behind(kernel: Kernel, gpu0: P
 
 def test_an_interrupt_ends_a_step_that_sleeps(kernel: Kernel, gpu0: PeerProcess) -> None:
     running = kernel.send(SLEEPING_STEP)
-    eventually(lambda: " starts: " in gpu0.said().splitlines()[-1])
+    kernel.wait_for(running, "widget-view")
+    eventually(lambda: runs_going(gpu0) == 1)
     kernel.interrupt()
     cell = kernel.wait(running)
     assert cell.error == "KeyboardInterrupt"
@@ -110,7 +111,7 @@ def test_the_run_of_a_kernel_that_dies_goes_on_and_its_session_is_gone(
     fresh_kernel.wait_for(running, "working")
     with PeerClient.connect(gpu0.address) as client:
         before = client.describe().sessions
-        fresh_kernel.manager.shutdown_kernel(now=True)
+        fresh_kernel.kill()
         eventually(lambda: client.describe().sessions == before - 1)
         assert len(client.describe().runs) == 1
         told.touch()
