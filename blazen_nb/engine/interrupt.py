@@ -6,6 +6,7 @@ CPython delivers such an exception between two bytecodes; code inside one long C
 from __future__ import annotations
 
 import ctypes
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -32,13 +33,24 @@ _here = _Here()
 class Segment:
     """A stretch of synchronous user code on one thread that may be interrupted, and only it."""
 
-    __slots__ = ("_holds", "_lock", "_outer", "_raised", "_thread", "_wanted", "entered_at")
+    __slots__ = (
+        "_holds",
+        "_lock",
+        "_outer",
+        "_raised",
+        "_swallowed",
+        "_thread",
+        "_wanted",
+        "entered_at",
+    )
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._thread: int | None = None
         self._outer: Segment | None = None
         self._raised = False
+        self._swallowed = False
+        """What was raised has hit code that lets nothing through, a finalizer or a weak reference's callback."""
         self._holds = 0
         self._wanted = False
         """An interrupt came during a hold and is due at its end."""
@@ -46,8 +58,14 @@ class Segment:
         """``time.monotonic()`` of the last enter; 0 while nobody is inside."""
 
     def interrupt(self) -> bool:
-        """Raise StepCancelled in the code inside; False where nobody is inside or it was already raised."""
+        """Raise StepCancelled in the code inside; False where nobody is inside or it was already raised.
+
+        One that Python swallowed in a finalizer counts as not raised.
+        """
+        _notice_swallowed()
         with self._lock:
+            if self._swallowed:
+                self._raised = self._swallowed = False
             if self._thread is None or self._raised or self._wanted:
                 return False
             if self._holds:
@@ -87,7 +105,7 @@ class Segment:
             _here.segment, self._outer = self._outer, None
             if self._raised:
                 _set_async_exc(thread, _NOTHING)
-            self._raised = self._wanted = False
+            self._raised = self._wanted = self._swallowed = False
             self._holds = 0
 
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
@@ -106,6 +124,26 @@ class Segment:
         except StepCancelled:
             self.leave()  # the interrupt may have hit leave() itself
             raise
+
+
+def _notice_swallowed() -> None:
+    """Have Python tell when it swallows a StepCancelled, which nothing else would: the hook is in place."""
+    before = sys.unraisablehook
+    if getattr(before, "notices_swallowed", False):
+        return
+
+    def hook(unraisable: sys.UnraisableHookArgs, /) -> None:
+        if not issubclass(unraisable.exc_type, StepCancelled):
+            before(unraisable)
+            return
+        # No lock: this may be the thread that holds it.
+        segment = _here.segment
+        while segment is not None:
+            segment._swallowed = segment._raised
+            segment = segment._outer
+
+    hook.notices_swallowed = True  # type: ignore[attr-defined]  # so that it is put in place only once
+    sys.unraisablehook = hook
 
 
 class uninterrupted:  # noqa: N801 - used as a verb: with uninterrupted():

@@ -277,7 +277,13 @@ class Run:
         lane, context = entry
         context.mark_cancelled()
         lane.abort(attempt.attempt_id)
-        self.clock.call_later(INTERRUPT_SECONDS, partial(lane.interrupt, attempt.attempt_id))
+        self.clock.call_later(INTERRUPT_SECONDS, partial(self._interrupt, lane, attempt.attempt_id))
+
+    def _interrupt(self, lane: Lane, attempt_id: int) -> None:
+        lane.interrupt(attempt_id)
+        # Once is not always enough: what hits a finalizer is swallowed there, and the step goes on.
+        if attempt_id in self._lanes:
+            self.clock.call_later(INTERRUPT_SECONDS, partial(self._interrupt, lane, attempt_id))
 
     def _abandon(self, attempt: Attempt) -> None:
         entry = self._lanes.get(attempt.attempt_id)

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from blazen_nb.engine.step import Step
 from blazen_nb.engine.ticks import Attempt
 from blazen_nb.engine.workers import WorkerPool
 from blazen_nb.events import START, StartEvent, StopEvent
+from tests.eventually import eventually
 from tests.fake_clock import FakeClock
 
 SECONDS = 5.0
@@ -35,7 +37,7 @@ class InThread:
         self.entered = threading.Event()
         self.outcome: Any = None
         self._function = function
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         assert self.entered.wait(SECONDS)
 
@@ -50,7 +52,12 @@ class InThread:
         return self._function()
 
     def join(self) -> Any:
-        self._thread.join(SECONDS)
+        deadline = time.monotonic() + SECONDS
+        while self._thread.is_alive() and time.monotonic() < deadline:
+            self._thread.join(0.05)
+            # Hypothesis watches the garbage collector, and what hits its callback is swallowed there.
+            if self.segment._swallowed:
+                self.segment.interrupt()
         assert not self._thread.is_alive()
         return self.outcome
 
@@ -80,6 +87,30 @@ def test_code_that_handles_a_local_interrupt_handles_this_one_too() -> None:
     running = InThread(careful)
     running.segment.interrupt()
     assert running.join() == "saved"
+
+
+def test_an_interrupt_that_a_finalizer_swallows_is_raised_again() -> None:
+    finalizing = threading.Event()
+    hit = threading.Event()
+
+    class Late:
+        def __del__(self) -> None:
+            finalizing.set()
+            hit.wait(SECONDS)
+            for _ in range(1000):  # the exception is delivered in here, and goes no further
+                pass
+
+    def work() -> None:
+        late = Late()
+        del late
+        spin()
+
+    running = InThread(work)
+    assert finalizing.wait(SECONDS)
+    assert running.segment.interrupt()
+    hit.set()
+    eventually(running.segment.interrupt)
+    assert isinstance(running.join(), StepCancelled)
 
 
 def test_nobody_is_interrupted_where_nobody_is_inside() -> None:
