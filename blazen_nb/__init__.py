@@ -42,6 +42,8 @@ _HOME = {
     "WorkflowResult": "engine.result",
     "WorkflowTimeoutError": "errors",
     "launch": "notebook.launcher",
+    "load_client_tls": "wire.tls",
+    "load_server_tls": "wire.tls",
     "step": "engine.step",
 }
 

@@ -15,10 +15,13 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blazen_nb import __version__
 from blazen_nb.errors import BlazenError, ValidationError
+
+if TYPE_CHECKING:  # gRPC takes a while to load, and --help need not wait for it
+    from blazen_nb.wire.tls import ClientTls, ServerTls
 
 GRACE_SECONDS = 30.0
 """How long a peer that is told to end lets its runs finish."""
@@ -59,6 +62,19 @@ def _parser() -> argparse.ArgumentParser:
         "--token-file", type=Path, help="read the token from this file, which only you may read"
     )
     serve.add_argument(
+        "--tls-cert",
+        type=Path,
+        metavar="PEM",
+        help="encrypt connections; this certificate is shown",
+    )
+    serve.add_argument("--tls-key", type=Path, metavar="PEM", help="the private key of --tls-cert")
+    serve.add_argument(
+        "--client-ca",
+        type=Path,
+        metavar="PEM",
+        help="admit only clients with a certificate of this CA",
+    )
+    serve.add_argument(
         "--steps",
         action="append",
         default=[],
@@ -85,7 +101,38 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--name", default="run", help="a label for the run")
     run.add_argument("--input", default="null", metavar="JSON", help="the StartEvent's fields")
     run.add_argument("--timeout", type=float, help="seconds")
+    run.add_argument(
+        "--ca",
+        type=Path,
+        metavar="PEM",
+        help="trust peers with a certificate of this CA (default: $BLAZEN_PEER_CA)",
+    )
+    run.add_argument(
+        "--cert",
+        type=Path,
+        metavar="PEM",
+        help="a certificate to show (default: $BLAZEN_PEER_CERT)",
+    )
+    run.add_argument(
+        "--key",
+        type=Path,
+        metavar="PEM",
+        help="the private key of --cert (default: $BLAZEN_PEER_KEY)",
+    )
     run.set_defaults(run=_run)
+
+    certs = commands.add_parser(
+        "certs", help="make a CA and certificates for a peer and its clients; again to renew them"
+    )
+    certs.add_argument("folder", type=Path, metavar="DIR")
+    certs.add_argument(
+        "--host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name or IP address that clients use for the peer (may be repeated)",
+    )
+    certs.set_defaults(run=_certs)
 
     demo = commands.add_parser("demo", help="start a peer and run the first notebook against it")
     demo.add_argument("--notebook", type=Path, default=Path("notebooks/01_first_cell.ipynb"))
@@ -107,6 +154,7 @@ def _serve(options: argparse.Namespace) -> int:
     server = PeerServer(
         options.node_id,
         token=_token_in(options.token_file),
+        tls=_server_tls(options),
         insecure=options.insecure,
         accept_code=options.accept_code,
     )
@@ -116,6 +164,18 @@ def _serve(options: argparse.Namespace) -> int:
         time.sleep(0.1)
     server.stop(options.grace)
     return 0
+
+
+def _server_tls(options: argparse.Namespace) -> ServerTls | None:
+    from blazen_nb.wire.tls import load_server_tls
+
+    if options.tls_cert is None and options.tls_key is None and options.client_ca is None:
+        return None
+    if options.tls_cert is None or options.tls_key is None:
+        raise ValidationError(
+            "--tls-cert and --tls-key belong together, and --client-ca needs both"
+        )
+    return load_server_tls(options.tls_cert, options.tls_key, options.client_ca)
 
 
 def _told_by_signals() -> list[int]:
@@ -196,7 +256,7 @@ def _run(options: argparse.Namespace) -> int:
         value = json.loads(options.input)
     except ValueError as error:
         raise ValidationError(f"--input is not JSON: {error}") from None
-    with PeerClient.connect(options.address) as client:
+    with PeerClient.connect(options.address, tls=_client_tls(options)) as client:
         handle = client.start_remote_workflow(
             options.name, options.step_ids, value, options.timeout
         )
@@ -213,11 +273,43 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _client_tls(options: argparse.Namespace) -> ClientTls | None:
+    from blazen_nb.wire.tls import load_client_tls
+
+    if options.ca is None and options.cert is None and options.key is None:
+        return None
+    return load_client_tls(options.cert, options.key, options.ca)
+
+
 def _text(value: Any) -> str:
     try:
         return json.dumps(value, ensure_ascii=False)
     except TypeError:
         return repr(value)
+
+
+# --- certs ---------------------------------------------------------------------------------------------------
+
+
+def _certs(options: argparse.Namespace) -> int:
+    from blazen_nb.certs import DAYS, make_certificates
+
+    hosts = options.host or [platform.node()]
+    for path in make_certificates(options.folder, [host for host in hosts if host]):
+        print(f"wrote {path}")
+    folder, host = options.folder, hosts[0] or "HOST"
+    print(
+        f"""
+valid for {DAYS} days; the same command renews the pairs and keeps the CA
+
+on the peer    blazen-nb serve 0.0.0.0:7070 --tls-cert {folder}/server.pem --tls-key {folder}/server.key
+               and either BLAZEN_PEER_TOKEN, or --client-ca {folder}/ca.pem: only clients with a certificate
+on a client    copy ca.pem there, and export BLAZEN_PEER_CA=ca.pem; for --client-ca copy client.pem and client.key,
+               too, by a way that nobody reads, and export BLAZEN_PEER_CERT=client.pem BLAZEN_PEER_KEY=client.key
+               %blazen_connect NAME https://{host}:7070
+on neither     {folder}/ca.key: who has it can pass for any peer and any client"""
+    )
+    return 0
 
 
 # --- demo ----------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 
 from blazen_nb.client.sync import PeerClient
 from blazen_nb.peer.server import PeerServer
+from blazen_nb.wire.tls import ClientTls, ServerTls
 
 
 class LocalPeer:
@@ -34,6 +35,8 @@ class LocalPeer:
         self.server = PeerServer(node_id, **options)
         self._namespace = namespace
         self._token: str | None = options.get("token")
+        shown: ServerTls | None = options.get("tls")
+        self._tls = ClientTls(ca=shown.own_certificate.encode()) if shown else None
         self.address = ""
         self.client: PeerClient
 
@@ -48,7 +51,9 @@ class LocalPeer:
 
     def connect(self, namespace: str | None = None) -> PeerClient:
         """One more client; the caller closes it."""
-        return PeerClient.connect(self.address, token=self._token, namespace=namespace)
+        return PeerClient.connect(
+            self.address, token=self._token, tls=self._tls, namespace=namespace
+        )
 
     def __exit__(
         self,

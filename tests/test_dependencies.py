@@ -33,7 +33,8 @@ def _imported_packages() -> set[str]:
 
 
 def test_every_package_that_is_imported_is_declared(project_table: dict[str, Any]) -> None:
-    requirements = [*project_table["dependencies"], *project_table["optional-dependencies"]["demo"]]
+    extras = project_table["optional-dependencies"]
+    requirements = [*project_table["dependencies"], *extras["demo"], *extras["tls"]]
     declared = {_name(requirement) for requirement in requirements}
     # google is a namespace of many distributions; the only one meant here is protobuf.
     providers = {**packages_distributions(), "google": ["protobuf"]}
@@ -69,5 +70,6 @@ def test_every_dependency_has_a_tested_version(
         line.partition("==")[0] for line in (project / "constraints.txt").read_text().splitlines()
     }
     extras = project_table["optional-dependencies"]
-    wanted = [*project_table["dependencies"], *extras["demo"], *extras["lab"], *extras["test"]]
+    wanted = [*project_table["dependencies"], *extras["demo"], *extras["lab"], *extras["tls"]]
+    wanted += extras["test"]
     assert {_name(requirement) for requirement in wanted} - {"blazen-nb"} <= tested

@@ -34,7 +34,9 @@ PUBLIC = [
     "WorkflowTimeoutError",
     "__version__",
     "launch",
+    "load_client_tls",
     "load_ipython_extension",
+    "load_server_tls",
     "step",
     "unload_ipython_extension",
 ]

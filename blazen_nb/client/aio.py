@@ -33,6 +33,7 @@ from blazen_nb.shipping.cell import CellSource
 from blazen_nb.shipping.code import CodeBundle
 from blazen_nb.updates import Outcome, Update
 from blazen_nb.wire import io_loop
+from blazen_nb.wire.tls import ClientTls
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 ANSWER_SECONDS = 30.0
@@ -48,8 +49,7 @@ class AsyncPeerClient:
     def __init__(self, io: io_loop.IoLoop, link: PeerLink, trust_peer: bool) -> None:
         self._io = io
         self._link = link
-        self._trusted = trust_peer or link.address.is_loopback
-        self._closed = False
+        self._trusted = trust_peer or link.is_trusted
 
     @classmethod
     async def connect(
@@ -58,6 +58,7 @@ class AsyncPeerClient:
         node_id: str | None = None,
         *,
         token: str | None = None,
+        tls: ClientTls | None = None,
         timeout: float = 10,
         namespace: str | None = None,
         trust_peer: bool = False,
@@ -65,17 +66,20 @@ class AsyncPeerClient:
         """A client whose session with the peer is open.
 
         Args:
-            address: ``host:port``, ``:port``, ``http://host:port`` or ``unix:PATH``.
+            address: ``host:port``, ``:port``, ``http://host:port``, ``https://host:port`` or ``unix:PATH``.
             node_id: This client's name in the peer's log; default the host's name.
             token: The peer's token; default BLAZEN_PEER_TOKEN, else the connection file of that address.
+            tls: What ``load_client_tls`` made; default, for an ``https://`` address, the files that BLAZEN_PEER_CA,
+                BLAZEN_PEER_CERT and BLAZEN_PEER_KEY name. A peer's connection file says all that is needed.
             timeout: Seconds to wait for the peer.
             namespace: The namespace to work in; default one private to this session.
-            trust_peer: Open values that the peer pickled although it is not on this machine.
+            trust_peer: Open values that the peer pickled although it is neither on this machine nor known by TLS.
 
         Raises:
             ValidationError: Not an address.
-            TransportError: Nobody listens there, or it does not answer.
-            AuthError: The token was refused.
+            TransportError: Nobody listens there, it does not answer, or one side speaks TLS and the other does not.
+            TlsError: A PEM file is bad, or the peer's certificate is not trusted.
+            AuthError: The token was refused, or the peer asks for a certificate that it did not get.
         """
         io = io_loop.acquire()
         try:
@@ -85,6 +89,7 @@ class AsyncPeerClient:
                     address,
                     node_id=node_id,
                     token=token,
+                    tls=tls,
                     namespace=namespace,
                     timeout=timeout,
                 )
@@ -220,9 +225,8 @@ class AsyncPeerClient:
 
     async def close(self) -> None:
         """End the session; calls that wait fail. Idempotent."""
-        if self._closed:
+        if not self._link.claim_end():
             return
-        self._closed = True
         await self._io.awaited(self._link.shut())
         await asyncio.to_thread(io_loop.release, self._io)
 
@@ -262,7 +266,7 @@ class AsyncPeerClient:
             raise
         if feed.error is not None and not feed.started:
             raise feed.error
-        return AsyncRunHandle(feed)
+        return AsyncRunHandle(feed, self)
 
     async def __aenter__(self) -> AsyncPeerClient:
         return self
@@ -271,8 +275,14 @@ class AsyncPeerClient:
         await self.close()
 
     def __del__(self) -> None:
-        if not getattr(self, "_closed", True):
-            warnings.warn("an AsyncPeerClient was not closed", ResourceWarning, stacklevel=2)
+        link = getattr(self, "_link", None)
+        if link is not None and link.claim_end():
+            link.end_unattended()
+            warnings.warn(
+                "an AsyncPeerClient was not closed; await close() or use `async with`",
+                ResourceWarning,
+                stacklevel=2,
+            )
 
     def _repr_html_(self) -> str:
         return client_html(self._link)
@@ -284,8 +294,11 @@ class AsyncPeerClient:
 class AsyncRunHandle:
     """A client's grip on a run; awaiting it gives the result."""
 
-    def __init__(self, feed: RunFeed) -> None:
+    def __init__(self, feed: RunFeed, client: AsyncPeerClient) -> None:
         self._feed = feed
+        self._client = (
+            client  # a client that nobody holds ends its session, and with it the updates
+        )
 
     @property
     def run_id(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import os
 import platform
 import secrets
@@ -29,7 +30,11 @@ from blazen_nb.wire.auth import resolve_token
 from blazen_nb.wire.blazen_messages import ENVELOPE_VERSION
 from blazen_nb.wire.limits import DEFAULT_LIMITS
 from blazen_nb.wire.outbox import Outbox, Parts
+from blazen_nb.wire.tls import ClientTls, resolve_client_tls
+from blazen_nb.wire.tls_diagnosis import LOOK_SECONDS, why_tls_failed
 from blazen_nb.wire.v1 import kernel_pb2 as pb
+
+_log = logging.getLogger("blazen_nb.client")
 
 
 class PeerLink:
@@ -46,6 +51,8 @@ class PeerLink:
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
         self._gone: BlazenError | None = None
+        self._ending = False
+        self._ending_lock = threading.Lock()  # of its own: a finalizer may run under any other
         self._tasks: list[asyncio.Task[None]] = []
         self._mails: dict[asyncio.AbstractEventLoop, LoopMail] = {}
 
@@ -57,6 +64,7 @@ class PeerLink:
         *,
         node_id: str | None,
         token: str | None,
+        tls: ClientTls | None,
         namespace: str | None,
         timeout: float,
     ) -> PeerLink:
@@ -69,12 +77,19 @@ class PeerLink:
         Raises:
             ValidationError: Not an address.
             TransportError: Nobody listens there, or it did not answer in time.
-            AuthError: The token was refused.
+            TlsError: Its certificate is not trusted.
+            AuthError: The token, or the client's certificate, was refused.
             EnvelopeVersionError: The peer speaks an older envelope than this client can.
         """
         where = parse(address, use="connect")
         node_id = node_id or platform.node() or "client"
-        transport = GrpcStream(where, resolve_token(token, where), node_id)
+        secret, encrypted = resolve_token(token, where), resolve_client_tls(tls, where)
+        where = where.with_tls(encrypted is not None)
+        if secret is not None and encrypted is None and not where.is_loopback:
+            _log.warning(
+                "the token for %s travels unencrypted; use https:// or a trusted network", where
+            )
+        transport = GrpcStream(where, secret, node_id, encrypted)
         link = cls(io, where, transport)
         hello = pb.Hello(
             session_id=secrets.token_hex(8),
@@ -92,13 +107,18 @@ class PeerLink:
             raise TransportError(
                 f"the peer at {where} did not answer within {timeout:g} s; is it a peer?"
             ) from None
+        except TransportError as error:
+            await transport.close()
+            raise await _explained(error, where, encrypted) from None
         except BaseException:
             await transport.close()
             raise
+        _log.debug("client %r is connected to peer %s at %s", node_id, link.node_id, where)
         link._tasks = [asyncio.ensure_future(link._write()), asyncio.ensure_future(link._read())]
         return link
 
     async def _greet(self, hello: pb.Hello) -> None:
+        await self._transport.open()
         batch = pb.ClientBatch(frames=[pb.ClientFrame(hello=hello)]).SerializeToString()
         with contextlib.suppress(TransportError):  # reading tells why
             await self._transport.write(batch)
@@ -119,6 +139,11 @@ class PeerLink:
     def same_minor(self) -> bool:
         """Whether the peer runs this Python minor, so that functions may travel by value."""
         return self.welcome.python == python_minor()
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it is known who the peer is: it is on this machine, or its certificate was verified."""
+        return self.address.is_loopback or bool(self.address.secure)
 
     @property
     def is_open(self) -> bool:
@@ -207,6 +232,23 @@ class PeerLink:
         for receiver in waiting:
             receiver.fail(again(error))
 
+    def claim_end(self) -> bool:
+        """True for the first who wants to end the session, from whatever thread; that one ends it."""
+        with self._ending_lock:
+            first, self._ending = not self._ending, True
+        return first
+
+    def end_unattended(self) -> None:
+        """End the session and give the I/O loop back, without waiting: for finalizers, which run anywhere."""
+
+        async def end() -> None:
+            await self.shut()
+            io_loop.release(self._io)
+
+        # Made there: a coroutine that the loop is too late for would complain of never being awaited.
+        with contextlib.suppress(RuntimeError):
+            self._io.loop.call_soon_threadsafe(lambda: self._io.loop.create_task(end()))
+
     async def shut(self) -> None:
         """End the session; who still waits is told. On the I/O loop."""
         with self._lock:
@@ -221,6 +263,16 @@ class PeerLink:
         self._tasks.clear()  # their tracebacks hold the stream, and with it grpc's polling thread
         self._lose(closed_error(self.node_id))
         await self._transport.close()
+
+
+async def _explained(error: TransportError, where: Address, tls: ClientTls | None) -> BlazenError:
+    """What a failure to connect comes from, where that is TLS; else the failure itself."""
+    try:
+        # On a thread: name resolution and handshakes of the standard library block.
+        look = asyncio.to_thread(why_tls_failed, where, tls)
+        return await asyncio.wait_for(look, LOOK_SECONDS) or error
+    except TimeoutError:
+        return error
 
 
 def again(error: BlazenError) -> BlazenError:

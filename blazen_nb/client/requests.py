@@ -85,11 +85,17 @@ def client_html(link: PeerLink) -> str:
         node_id=link.node_id,
         address=str(link.address),
         state="connected" if link.is_open else "closed",
-        trust="this machine only" if link.address.is_loopback else "not encrypted",
+        trust=_trust(link),
         versions=f"blazen_nb {link.welcome.version}, Python {link.welcome.python}",
         session=f"namespace {link.welcome.namespace_state}",
     )
     return peer_client_repr(view)[0]
+
+
+def _trust(link: PeerLink) -> str:
+    if link.address.secure:
+        return "TLS"
+    return "this machine only" if link.address.is_loopback else "not encrypted"
 
 
 def whole_seconds(timeout: float | timedelta | None) -> int:
@@ -109,7 +115,7 @@ def whole_seconds(timeout: float | timedelta | None) -> int:
 def start_request(
     workflow_name: str,
     step_ids: Sequence[str],
-    value: EncodedValue | None,
+    value: EncodedValue,
     timeout: float | timedelta | None,
     *,
     updates: bool,
@@ -128,7 +134,7 @@ def start_request(
         run_id=new_run_id(),
         workflow_name=workflow_name,
         step_ids=step_ids,
-        input=value_message(value) if value is not None else None,
+        input=value_message(value),
         timeout_secs=whole_seconds(timeout),
         updates=updates,
         on_disconnect=pb.ON_DISCONNECT_CONTINUE if updates else pb.ON_DISCONNECT_CANCEL,
@@ -138,7 +144,7 @@ def start_request(
 def cell_request(
     cell: CellSource,
     bundle: CodeBundle,
-    value: EncodedValue | None,
+    value: EncodedValue,
     timeout: float | timedelta | None,
     outputs: Iterable[str],
 ) -> pb.StartRun:
@@ -153,7 +159,7 @@ def cell_request(
     return request
 
 
-def encoded_input(value: Any, link: PeerLink) -> EncodedValue | None:
+def encoded_input(value: Any, link: PeerLink) -> EncodedValue:
     """A run's input for the wire; None is sent as ``null``.
 
     Raises:
@@ -161,7 +167,7 @@ def encoded_input(value: Any, link: PeerLink) -> EncodedValue | None:
         EncodeError: It cannot travel.
     """
     _refuse_event_type(value)
-    return None if value is None else encode(value, same_minor=link.same_minor)
+    return encode(value, same_minor=link.same_minor)
 
 
 def json_input(text: str) -> EncodedValue:

@@ -32,6 +32,7 @@ from blazen_nb.shipping.cell import CellSource
 from blazen_nb.shipping.code import CodeBundle
 from blazen_nb.updates import Outcome, Update
 from blazen_nb.wire import io_loop
+from blazen_nb.wire.tls import ClientTls
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 
@@ -55,8 +56,7 @@ class PeerClient:
     def __init__(self, io: io_loop.IoLoop, link: PeerLink, trust_peer: bool) -> None:
         self._io = io
         self._link = link
-        self._trusted = trust_peer or link.address.is_loopback
-        self._closed = False
+        self._trusted = trust_peer or link.is_trusted
 
     @classmethod
     def connect(
@@ -65,6 +65,7 @@ class PeerClient:
         node_id: str | None = None,
         *,
         token: str | None = None,
+        tls: ClientTls | None = None,
         timeout: float = 10,
         namespace: str | None = None,
         trust_peer: bool = False,
@@ -77,6 +78,7 @@ class PeerClient:
                 address,
                 node_id=node_id,
                 token=token,
+                tls=tls,
                 namespace=namespace,
                 timeout=timeout,
             )
@@ -179,11 +181,10 @@ class PeerClient:
 
     def close(self) -> None:
         """End the session; calls that wait fail. Idempotent, from any thread."""
-        if self._closed:
-            return
-        self._closed = True
-        self._io.run(self._link.shut())
-        io_loop.release(self._io)
+        self._refuse_on_loop()
+        if self._link.claim_end():
+            self._io.run(self._link.shut())
+            io_loop.release(self._io)
 
     def _ask(self, answer: str, *, urgent: bool = False, **request: Any) -> Any:
         self._refuse_on_loop()
@@ -224,7 +225,7 @@ class PeerClient:
             raise
         if feed.error is not None and not feed.started:
             raise feed.error
-        return RunHandle(feed)
+        return RunHandle(feed, self)
 
     def _refuse_on_loop(self) -> None:
         if self._io.is_here:
@@ -237,7 +238,9 @@ class PeerClient:
         self.close()
 
     def __del__(self) -> None:
-        if not getattr(self, "_closed", True):
+        link = getattr(self, "_link", None)
+        if link is not None and link.claim_end():
+            link.end_unattended()
             warnings.warn(
                 "a PeerClient was not closed; call close() or use `with`",
                 ResourceWarning,
@@ -254,8 +257,11 @@ class PeerClient:
 class RunHandle:
     """A client's grip on a run. Thread-safe; an interrupted wait leaves the run as it is."""
 
-    def __init__(self, feed: RunFeed) -> None:
+    def __init__(self, feed: RunFeed, client: PeerClient) -> None:
         self._feed = feed
+        self._client = (
+            client  # a client that nobody holds ends its session, and with it the updates
+        )
 
     @property
     def run_id(self) -> str:

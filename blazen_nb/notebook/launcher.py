@@ -9,6 +9,7 @@ from blazen_nb.notebook.front_end import is_static, publish
 from blazen_nb.notebook.peers import kernel_peers
 from blazen_nb.peer.server import PeerServer
 from blazen_nb.render.reprs import PeerServerView, Repr, peer_server_repr
+from blazen_nb.wire.tls import ServerTls
 
 NODE_ID = "notebook"
 """What a peer in a kernel is called unless told otherwise."""
@@ -20,6 +21,7 @@ def launch(
     node_id: str = NODE_ID,
     expose: Mapping[str, Any] | None = None,
     token: str | None = None,
+    tls: ServerTls | None = None,
 ) -> PeerServer:
     """A peer that serves in a background thread of this kernel, with a card that says how to reach it.
 
@@ -32,12 +34,13 @@ def launch(
         expose: Objects that remote cells see under these names: the objects themselves, no copy.
         token: What clients must send; default BLAZEN_PEER_TOKEN, else on loopback a random one that this user's
             other notebooks on this machine find.
+        tls: What ``load_server_tls`` made; connections are then encrypted.
 
     Raises:
-        ValidationError: Not an address, or one that others can reach without a token.
+        ValidationError: Not an address, or one that others can reach without a token or a certificate.
         TransportError: The address cannot be bound.
     """
-    server = PeerServer(node_id, token=token, expose=expose)
+    server = PeerServer(node_id, token=token, tls=tls, expose=expose)
     start(server, address)
     html, text = server_card(server)
     stable = {"text/plain": f"peer {node_id}: serving"}
@@ -67,7 +70,8 @@ def server_card(server: PeerServer) -> Repr:
 def _hints(node_id: str, address: str) -> tuple[tuple[str, str], ...]:
     here = ("On this machine", f"%blazen_connect {node_id} local")
     host, _, port = address.rpartition(":")
-    if host != "127.0.0.1":
+    scheme = "https://" if address.startswith("https://") else ""
+    if host != f"{scheme}127.0.0.1":
         return here, ("Elsewhere", f"%blazen_connect {node_id} {address}")
     tunnel = ("Elsewhere, first", f"ssh -N -L {port}:127.0.0.1:{port} THIS_MACHINE")
-    return here, tunnel, ("and then", f"%blazen_connect {node_id} 127.0.0.1:{port}")
+    return here, tunnel, ("and then", f"%blazen_connect {node_id} {scheme}127.0.0.1:{port}")

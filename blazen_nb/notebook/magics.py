@@ -77,10 +77,11 @@ class BlazenMagics(Magics):
     def blazen_connect(self, line: str) -> None:
         """``%blazen_connect NAME ADDRESS``: cells run there from now on, and ``-p NAME`` says so for one cell.
 
-        ADDRESS is ``host:port``, ``unix:PATH``, or ``local``: the newest peer of this user on this machine; with
-        ``--launch``, one in this kernel where there is none yet. ``%blazen_connect local`` is short for
-        ``%blazen_connect local local``. The token comes from BLAZEN_PEER_TOKEN, else from the peer's connection
-        file.
+        ADDRESS is ``host:port``, ``https://host:port``, ``unix:PATH``, or ``local``: the newest peer of this user on
+        this machine; with ``--launch``, one in this kernel where there is none yet. ``%blazen_connect local`` is
+        short for ``%blazen_connect local local``. The token comes from BLAZEN_PEER_TOKEN, else from the peer's
+        connection file; for ``https://`` BLAZEN_PEER_CA names the file of the CA to trust, BLAZEN_PEER_CERT and
+        BLAZEN_PEER_KEY those of the certificate to show.
         """
         words = self._words(line)
         may_launch = "--launch" in words

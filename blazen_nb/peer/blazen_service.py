@@ -134,7 +134,7 @@ def _response(peer_run: PeerRun, run: Run, call: SubWorkflowRequest) -> bytes:
         except (TypeError, ValueError, RecursionError) as reason:
             error = f"workflow error: the result is not JSON, and Blazen's wire carries nothing else: {reason}"
     elif finish.outcome == "timed_out" and finish.step_id is None:
-        error = f"workflow timed out after {call.timeout_secs}s"
+        error = f"workflow timed out after {run.state.timeout:g}s"
     else:
         error = f"workflow error: {bad_end(finish, peer_run.run_id)}"
     if finish.error is not None:

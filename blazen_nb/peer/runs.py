@@ -87,6 +87,7 @@ class RunManager:
         """Start the run; from now on it is found by its ID.
 
         Args:
+            timeout: Seconds; None or 0 = this peer's default.
             caller: Names the client in the log.
 
         Raises:
@@ -105,7 +106,7 @@ class RunManager:
             peer_run.namespace.executor,
             on_end=lambda ended: self._ended(peer_run, ended),
             run_id=peer_run.run_id,
-            timeout=timeout,
+            timeout=timeout or self._limits.run_seconds,
             observer=peer_run.log,
         )
         peer_run.run = run

@@ -28,6 +28,7 @@ from blazen_nb.wire.auth import TokenCheck, make_token, resolve_token
 from blazen_nb.wire.connection_file import ConnectionFile
 from blazen_nb.wire.limits import DEFAULT_LIMITS, Limits
 from blazen_nb.wire.outbox import BATCH_BYTES
+from blazen_nb.wire.tls import ServerTls
 
 _log = logging.getLogger("blazen_nb.peer")
 
@@ -44,6 +45,8 @@ class PeerServer:
     Args:
         node_id: The peer's name, as clients see it.
         token: What clients must send; default BLAZEN_PEER_TOKEN, else on loopback a random one in a connection file.
+        tls: What ``load_server_tls`` made: connections are encrypted; with a CA for clients, only those with a
+            certificate of it are admitted, and need no token unless one is set.
         insecure: No token at all; then code is refused unless ``accept_code`` says otherwise.
         accept_code: ``"authenticated"``: clients may send cells and functions; ``"never"``: only steps registered
             in this process run.
@@ -62,6 +65,7 @@ class PeerServer:
         node_id: str,
         *,
         token: str | None = None,
+        tls: ServerTls | None = None,
         insecure: bool = False,
         accept_code: AcceptCode | None = None,
         expose: Mapping[str, Any] | None = None,
@@ -71,12 +75,17 @@ class PeerServer:
             raise ValidationError("a peer needs a node ID: its name, as clients see it")
         if insecure and token is not None:
             raise ValidationError("insecure=True means no token; leave one of the two out")
+        if insecure and tls is not None and tls.asks_for_certificates:
+            raise ValidationError(
+                "insecure=True admits everybody, a CA for clients does not; leave one out"
+            )
         if accept_code not in (None, "authenticated", "never"):
             raise ValidationError(f'accept_code is "authenticated" or "never", not {accept_code!r}')
         self.node_id = node_id
         self.address: str | None = None
         """Where it listens, ``host:port``; None before ``start`` and after ``close``."""
         self._token = token
+        self._tls = tls
         self._insecure = insecure
         self._parts = PeerParts(
             node_id, limits, accept_code or ("never" if insecure else "authenticated"), expose or {}
@@ -95,14 +104,15 @@ class PeerServer:
         """The address it listens on, ``host:port``; it serves in a background thread from now on.
 
         Args:
-            address: ``host:port``, ``:port`` (loopback) or ``unix:PATH``; port 0 picks one.
+            address: ``host:port``, ``:port`` (loopback) or ``unix:PATH``; port 0 picks one. What it returns begins
+                with ``https://`` where connections are encrypted.
 
         Raises:
             ValidationError: Not an address, a second start, a closed server, or an address that others can reach
-                without a token.
+                without a token or a certificate.
             TransportError: The address cannot be bound.
         """
-        where = parse(address, use="bind")
+        where = self._where(address)
         token = self._token_for(where)
         with self._lock:
             if self._state != "new":
@@ -112,12 +122,15 @@ class PeerServer:
                     else "this server was started before; one PeerServer serves once"
                 )
             self._state = "starting"
-        running = _Running(self._parts, TokenCheck(token))
+        running = _Running(self._parts, TokenCheck(token), self._tls)
         try:
             bound = running.bind(where)
-            if bound.is_loopback and token is not None and self._made_token:
+            if bound.is_loopback and (self._made_token or (token is None and self._by_certificate)):
                 running.file = connection_file.write(
-                    node_id=self.node_id, address=bound, token=token
+                    node_id=self.node_id,
+                    address=bound,
+                    token=token,
+                    certificate=self._tls.own_certificate if self._tls else None,
                 )
         except BaseException:
             running.stop()
@@ -154,23 +167,40 @@ class PeerServer:
         finally:
             await asyncio.to_thread(self.close)
 
+    @property
+    def _by_certificate(self) -> bool:
+        return self._tls is not None and self._tls.asks_for_certificates
+
+    def _where(self, address: str) -> Address:
+        where = parse(address, use="bind")
+        if self._tls is None and where.secure:
+            raise ValidationError(
+                f"{where} asks for TLS: pass tls=load_server_tls(cert, key), or leave https:// out"
+            )
+        if self._tls is not None and (where.is_unix or where.secure is False):
+            raise ValidationError(f"tls is given, but {address} has none; give host:port")
+        return where.with_tls(self._tls is not None)
+
     def _token_for(self, where: Address) -> str | None:
         self._made_token = False
         if self._insecure:
             return None
         # A client's connection file is no source here: it belongs to whoever listens there already.
         token = resolve_token(self._token, None)
+        if token is None and self._by_certificate:
+            return None
         if token is None and not where.is_loopback:
             raise ValidationError(
                 f"{where} can be reached from other machines, and whoever reaches a peer can run code on it: "
-                "set BLAZEN_PEER_TOKEN or pass token=..., or bind 127.0.0.1 and use an SSH tunnel"
+                "set BLAZEN_PEER_TOKEN or pass token=..., admit clients by certificate, or bind 127.0.0.1 and "
+                "use an SSH tunnel"
             )
         if token is None:
             self._made_token = True
             token = make_token()
-        elif not where.is_loopback:
+        elif not where.is_loopback and self._tls is None:
             _log.warning(
-                "peer %s: the token travels unencrypted to %s; use it in a trusted network",
+                "peer %s: the token travels unencrypted to %s; use TLS (`blazen-nb certs`) or a trusted network",
                 self.node_id,
                 where,
             )
@@ -213,7 +243,11 @@ class PeerServer:
                 ResourceWarning,
                 stacklevel=2,
             )
-            self.close()
+            if io_loop.is_current():
+                # Garbage is collected on any thread; on the loop's own, closing would wait for itself.
+                threading.Thread(target=self.close, name="blazen-close").start()
+            else:
+                self.close()
 
     def _repr_html_(self) -> str:
         from blazen_nb.render.reprs import PeerServerView, ServedRun, peer_server_repr
@@ -231,11 +265,15 @@ class PeerServer:
             node_id=self.node_id,
             address=self.address or "",
             state="serving" if self._state == "serving" else "stopped",
-            trust="no token" if self._insecure else "token",
+            trust=self._trust(),
             sessions=len(self._parts.sessions),
             runs=runs,
         )
         return peer_server_repr(view)[0]
+
+    def _trust(self) -> str:
+        callers = "certificate" if self._by_certificate else "token"
+        return ("no token" if self._insecure else callers) + (", TLS" if self._tls else "")
 
     def __repr__(self) -> str:
         where = f" on {self.address}" if self.address else ""
@@ -255,10 +293,11 @@ def _close_at_exit(reference: weakref.ref[PeerServer]) -> None:
 class _Running:
     """The parts of a server that exist only while it serves."""
 
-    def __init__(self, parts: PeerParts, check: TokenCheck) -> None:
+    def __init__(self, parts: PeerParts, check: TokenCheck, tls: ServerTls | None) -> None:
         self.file: ConnectionFile | None = None
         self._parts = parts
         self._check = check
+        self._tls = tls
         self._socket: Path | None = None
         self._io = io_loop.acquire()
         self._server: grpc.aio.Server | None = None
@@ -290,7 +329,7 @@ class _Running:
         if where.is_unix:
             self._prepare_socket(Path(where.path))
         try:
-            port = self._server.add_insecure_port(where.grpc_target)
+            port = self._add_port(self._server, where.grpc_target)
         except RuntimeError:
             port = 0
         if port == 0:
@@ -299,6 +338,11 @@ class _Running:
             )
         await self._server.start()
         return where if where.is_unix else where.with_port(port)
+
+    def _add_port(self, server: grpc.aio.Server, target: str) -> int:
+        if self._tls is None:
+            return int(server.add_insecure_port(target))
+        return int(server.add_secure_port(target, self._tls.credentials()))
 
     def _prepare_socket(self, path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -15,7 +15,13 @@ from blazen_nb.errors import AuthError, BlazenError, EncodeError, EnvelopeVersio
 from blazen_nb.peer.blazen_service import BlazenService
 from blazen_nb.peer.parts import PeerParts, SessionInfo
 from blazen_nb.peer.session import Session
-from blazen_nb.wire.auth import REFUSED, TokenCheck
+from blazen_nb.wire.auth import (
+    NODE_ID_HEADER,
+    REFUSED,
+    TokenCheck,
+    certificate_identity,
+    header_text,
+)
 from blazen_nb.wire.blazen_messages import ENVELOPE_VERSION
 from blazen_nb.wire.io_loop import IoLoop
 from blazen_nb.wire.outbox import Outbox
@@ -57,9 +63,17 @@ class PeerRpcs(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
         method = self._unary.get(handler_call_details.method)
         if method is None:
             return None
+        _log.debug(
+            "%s of client %r",
+            handler_call_details.method.rpartition("/")[2],
+            _node_id(handler_call_details.invocation_metadata),
+        )
         return grpc.unary_unary_rpc_method_handler(partial(_unary, method, identity))
 
     async def _session(self, identity: str, batches: AsyncIterator[bytes], context: Any) -> None:
+        identity = _caller(identity, context)
+        # The caller waits for this before it writes: gRPC forgets why a call was refused once a write to it has failed.
+        await context.send_initial_metadata(((NODE_ID_HEADER, header_text(self._parts.node_id)),))
         try:
             request_id, hello = _hello(await anext(batches, b""))
             if len(self._parts.sessions) >= self._parts.limits.sessions:
@@ -73,10 +87,12 @@ class PeerRpcs(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
         session = Session(self._parts, identity, hello, outbox)
         info = SessionInfo(hello.node_id, identity, hello.namespace or session.session_id)
         self._parts.sessions.add(info)
+        _log.debug("session %s of client %r begins", session.session_id, hello.node_id)
         session.welcome(request_id)
         try:
             await self._converse(session, outbox, batches, context)
         finally:
+            _log.debug("session %s of client %r ends", session.session_id, hello.node_id)
             self._parts.sessions.discard(info)
             session.close()
 
@@ -109,6 +125,16 @@ class PeerRpcs(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
     def end_sessions(self) -> None:
         """Let each session write what waits, and end; on the I/O loop."""
         self._ending.set()
+
+
+def _node_id(metadata: Any) -> str:
+    """What a caller without a session calls itself; empty where it does not say."""
+    return next((str(value) for key, value in metadata or () if key == NODE_ID_HEADER), "")
+
+
+def _caller(identity: str, context: Any) -> str:
+    """Who calls: by the certificate where one was verified, else by the token."""
+    return certificate_identity(context.auth_context()) or identity
 
 
 async def _read_all(session: Session, batches: AsyncIterator[bytes]) -> None:
@@ -148,7 +174,7 @@ async def _unary(
     method: Callable[[str, bytes], Awaitable[bytes]], identity: str, request: bytes, context: Any
 ) -> bytes:
     try:
-        return await method(identity, request)
+        return await method(_caller(identity, context), request)
     except Exception as error:
         await context.abort(*status_of(error))
         raise

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, ip_address
 from typing import Literal
 
-from blazen_nb.errors import UnsupportedError, ValidationError
+from blazen_nb.errors import ValidationError
 
 LOOPBACK = "127.0.0.1"
 
-_FORMS = "give host:port, :port (this machine), [ipv6]:port, http://host:port or unix:PATH"
+_FORMS = "give host:port, :port (this machine), [ipv6]:port, http://host:port, https://host:port or unix:PATH"
+_SECURE = {"": None, "http": False, "https": True}
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 # sockaddr_un holds 104 bytes on macOS and 108 on Linux, with a closing zero.
 _LONGEST_SOCKET_PATH = 103
@@ -31,6 +32,8 @@ class Address:
     """0 asks a server to pick one; also 0 for a socket."""
     path: str = ""
     """The absolute path of a Unix socket; empty otherwise."""
+    secure: bool | None = None
+    """True for ``https://``, False for ``http://``, None where the text did not say."""
 
     @property
     def is_unix(self) -> bool:
@@ -58,8 +61,12 @@ class Address:
         """The same address with the port that a server got."""
         return replace(self, port=port)
 
+    def with_tls(self, secure: bool) -> Address:
+        """The same address, encrypted; or as plain text has it."""
+        return replace(self, secure=True if secure else None)
+
     def __str__(self) -> str:
-        return self.grpc_target
+        return f"https://{self.grpc_target}" if self.secure else self.grpc_target
 
 
 def parse(text: str, *, use: Literal["bind", "connect"]) -> Address:
@@ -74,25 +81,19 @@ def parse(text: str, *, use: Literal["bind", "connect"]) -> Address:
 
     Raises:
         ValidationError: It is no address; the message lists the forms.
-        UnsupportedError: It asks for TLS.
     """
     stripped = text.strip()
     if stripped.startswith("unix:"):
         return Address(path=_socket_path(text, stripped.removeprefix("unix:")))
     scheme, separator, rest = stripped.rpartition("://")
-    if scheme.lower() == "https":
-        raise UnsupportedError(
-            f"{text!r} asks for TLS, which this version does not have; "
-            "connect to a loopback address through an SSH tunnel instead"
-        )
-    if separator and scheme.lower() != "http":
+    if separator and scheme.lower() not in _SECURE:
         raise _invalid(text)
     host, port = _split(text, rest.removesuffix("/") if separator else rest)
     if use == "connect" and port == 0:
         raise ValidationError(
             f"{text!r} has port 0, which only lets a server pick one; use the port it printed"
         )
-    return Address(host=host, port=port)
+    return Address(host=host, port=port, secure=_SECURE[scheme.lower()])
 
 
 def _split(text: str, host_port: str) -> tuple[str, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hmac import compare_digest
 
 from blazen_nb.errors import ValidationError
@@ -27,9 +27,13 @@ REFUSED = (
 )
 """What a refused caller reads: the same for a missing, a malformed and a wrong token."""
 
+NODE_ID_HEADER = "x-blazen-peer-node-id"
+"""The metadata entry that names a client to its peer, and an admitted client's peer to it; it proves nothing."""
+
 _HEADER = "authorization"
 _SCHEME = b"bearer"
 _IDENTITY_SALT = b"blazen_nb identity of a token"
+_CERTIFICATE_SALT = b"blazen_nb identity of a certificate"
 
 
 def make_token() -> str:
@@ -58,6 +62,11 @@ def resolve_token(explicit: str | None, address: Address | None) -> str | None:
 def bearer(token: str) -> tuple[str, str]:
     """The metadata entry that carries this token."""
     return _HEADER, f"Bearer {_checked(token, 'token')}"
+
+
+def header_text(text: str) -> str:
+    """The text as metadata can carry it: printable ASCII, the rest shown as ``?``."""
+    return "".join(sign if sign.isascii() and sign.isprintable() else "?" for sign in text)
 
 
 class TokenCheck:
@@ -91,6 +100,19 @@ class TokenCheck:
         return (
             self._identity if compare_digest(hashlib.sha256(token).digest(), self._digest) else None
         )
+
+
+def certificate_identity(seen: Mapping[str, Iterable[bytes]]) -> str | None:
+    """Who calls, by the certificate that TLS has verified: the same for a renewed one; None where none was shown.
+
+    Args:
+        seen: What gRPC knows of the connection, its ``auth_context()``.
+    """
+    # Whom the admitted CA names is its business: two certificates with one subject are one caller.
+    named = next(iter(seen.get("x509_subject", ())), b"") or next(
+        iter(seen.get("x509_pem_cert", ())), b""
+    )
+    return hashlib.sha256(_CERTIFICATE_SALT + named).hexdigest()[:12] if named else None
 
 
 def _token_of(value: str | bytes) -> bytes:

@@ -23,7 +23,7 @@ from blazen_nb.errors import ValidationError
 from blazen_nb.wire.address import Address
 
 _PREFIX = "blazen-peer-"
-_SAVED = ("node_id", "address", "token", "pid", "host", "started")
+_SAVED = ("node_id", "address", "token", "certificate", "pid", "host", "started")
 _LARGEST_FILE = 65_536
 
 
@@ -36,6 +36,10 @@ class ConnectionFile:
     """As gRPC takes it."""
     token: str | None = field(repr=False)
     """None for a peer that asks for none."""
+    certificate: str | None = field(repr=False)
+    """The certificate that the peer shows, in PEM: local clients trust just this one; None for a peer without TLS.
+
+    Never its key: whoever may read this file may call the peer, but not stand in for it."""
     pid: int
     host: str
     """The machine's name: home folders are shared between machines, loopback and process IDs are not."""
@@ -64,7 +68,9 @@ def runtime_folder() -> Path:
         ) from None
 
 
-def write(*, node_id: str, address: Address, token: str | None) -> ConnectionFile:
+def write(
+    *, node_id: str, address: Address, token: str | None, certificate: str | None = None
+) -> ConnectionFile:
     """Tell clients on this machine about a peer of this process; only this user can read it.
 
     Raises:
@@ -76,6 +82,7 @@ def write(*, node_id: str, address: Address, token: str | None) -> ConnectionFil
         node_id=node_id,
         address=address.grpc_target,
         token=token,
+        certificate=certificate,
         pid=os.getpid(),
         host=_machine(),
         started=time.time(),
@@ -187,10 +194,13 @@ def _distrust(status: os.stat_result) -> str:
 def _parse(content: bytes, path: Path) -> ConnectionFile | None:
     try:
         known = json.loads(content)
+        # Peers before TLS wrote no certificate.
+        known.setdefault("certificate", None)
         file = ConnectionFile(**{name: known[name] for name in _SAVED}, path=path)
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
-    texts = (file.node_id, file.address, file.host, "" if file.token is None else file.token)
+    optional = [text for text in (file.token, file.certificate) if text is not None]
+    texts = (file.node_id, file.address, file.host, *optional)
     numbers = isinstance(file.started, int | float) and type(file.pid) is int and file.pid > 0
     return file if numbers and all(isinstance(text, str) for text in texts) else None
 

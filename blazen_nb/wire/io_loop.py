@@ -44,7 +44,8 @@ class IoLoop:
     @property
     def is_here(self) -> bool:
         """Whether the caller is on the loop's own thread."""
-        return threading.get_ident() == self.thread_id
+        # A thread's number is given out again after its end.
+        return threading.get_ident() == self.thread_id and self._thread.is_alive()
 
     def run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         """The coroutine's result; the caller blocks but stays interruptible, and an interrupt cancels it.
@@ -69,7 +70,8 @@ class IoLoop:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.loop))
 
 
-_lock = threading.Lock()
+# Reentrant: a finalizer that runs while this thread holds it gives a loop back, too.
+_lock = threading.RLock()
 _shared: IoLoop | None = None
 
 
@@ -109,10 +111,15 @@ def _end_at_exit() -> None:
 atexit.register(_end_at_exit)
 
 
+def is_current() -> bool:
+    """Whether the caller is on the thread of the process's I/O loop."""
+    return _shared is not None and _shared.is_here
+
+
 def _forget_in_child() -> None:
     """A forked child has the object but not the thread."""
     global _shared, _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     _shared = None
 
 

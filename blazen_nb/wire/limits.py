@@ -13,6 +13,8 @@ class Limits:
     """One message: the input of a run, the code of a cell, a result."""
     concurrent_runs: int = 4_000
     """Runs at once, over all sessions."""
+    run_seconds: float | None = None
+    """How long a run may take that asks for no timeout of its own; None = as long as it likes."""
     sessions: int = 2_000
     """Connected sessions at once."""
     step_threads: int = 32

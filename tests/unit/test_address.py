@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blazen_nb.errors import UnsupportedError, ValidationError
+from blazen_nb.errors import ValidationError
 from blazen_nb.wire.address import Address, parse
 
 
@@ -91,9 +91,24 @@ def test_the_port_that_a_server_got_replaces_port_0() -> None:
     assert parse(":0", use="bind").with_port(5001).grpc_target == "127.0.0.1:5001"
 
 
-def test_tls_is_refused_by_name() -> None:
-    with pytest.raises(UnsupportedError, match="TLS"):
-        parse("https://gpu:8000", use="connect")
+@pytest.mark.parametrize(
+    ("text", "secure", "shown"),
+    [
+        ("gpu:8000", None, "gpu:8000"),
+        ("http://gpu:8000", False, "gpu:8000"),
+        ("https://gpu:8000", True, "https://gpu:8000"),
+        ("HTTPS://localhost:8000/", True, "https://127.0.0.1:8000"),
+        ("https://[::1]:8000", True, "https://[::1]:8000"),
+    ],
+)
+def test_the_scheme_says_whether_it_is_encrypted(
+    text: str, secure: bool | None, shown: str
+) -> None:
+    address = parse(text, use="connect")
+    assert address.secure is secure
+    assert str(address) == shown
+    assert "://" not in address.grpc_target
+    assert str(address.with_port(9)).endswith(":9")
 
 
 def test_a_socket_path_is_absolute_wherever_it_is_read(
@@ -153,7 +168,7 @@ def test_addresses_are_values() -> None:
 def test_any_text_is_an_address_that_reads_back_or_is_refused(text: str) -> None:
     try:
         address = parse(text, use="bind")
-    except (ValidationError, UnsupportedError):
+    except ValidationError:
         return
-    assert parse(address.grpc_target, use="bind") == address
+    assert parse(str(address), use="bind").grpc_target == address.grpc_target
     assert not address.path or os.path.isabs(address.path)

@@ -74,6 +74,7 @@ def test_the_file_says_who_where_and_since_when(folder: Path) -> None:
         "node_id": "gpu-box",
         "address": "127.0.0.1:5001",
         "token": TOKEN,
+        "certificate": None,
         "pid": os.getpid(),
         "host": platform.node().partition(".")[0],
         "started": written.started,
@@ -201,6 +202,12 @@ def test_a_file_that_makes_no_sense_is_passed_over(folder: Path, content: bytes)
     written = write()
     (folder / "blazen-peer-broken-1-00.json").write_bytes(content)
     assert connection_file.live() == [written]
+
+
+def test_a_certificate_that_is_no_text_makes_no_sense(folder: Path) -> None:
+    written = write()
+    rewrite(written, certificate=["PEM"])
+    assert connection_file.live() == []
 
 
 def test_fields_of_a_newer_version_do_no_harm(folder: Path) -> None:

@@ -8,6 +8,13 @@ from typing import Protocol
 class Transport(Protocol):
     """Batches of frames to a peer and back, in order; used on the I/O loop only."""
 
+    async def open(self) -> None:
+        """Return once the peer has let the stream in; only then may anything be written.
+
+        Raises:
+            BlazenError: Nobody is there, or it refuses; the message says why.
+        """
+
     async def read(self) -> bytes | None:
         """The next batch from the peer; None once the stream has ended.
 

@@ -7,10 +7,13 @@ import grpc.aio
 
 from blazen_nb.errors import BlazenError, TransportError
 from blazen_nb.wire.address import Address
-from blazen_nb.wire.auth import bearer
+from blazen_nb.wire.auth import NODE_ID_HEADER, bearer, header_text
 from blazen_nb.wire.status import from_rpc_error
+from blazen_nb.wire.tls import ClientTls
 
 _SESSION = "/blazen_nb.wire.v1.PeerKernel/Session"
+_WRITE_FAILED = "Internal error from Core"
+"""What gRPC says of a call after a write to it has failed, whatever it had ended with."""
 _OPTIONS = [
     ("grpc.enable_http_proxy", 0),  # a proxy from the environment would be asked for loopback too
     (
@@ -21,15 +24,28 @@ _OPTIONS = [
 
 
 class GrpcStream:
-    """A Transport over grpc.aio; made on the I/O loop, connects with the first write."""
+    """A Transport over grpc.aio; made on the I/O loop, where it begins to connect."""
 
-    def __init__(self, address: Address, token: str | None, node_id: str) -> None:
+    def __init__(
+        self, address: Address, token: str | None, node_id: str, tls: ClientTls | None
+    ) -> None:
         self._peer = str(address)
-        metadata = [("x-blazen-peer-node-id", node_id.encode("ascii", "replace").decode())]
+        metadata = [(NODE_ID_HEADER, header_text(node_id))]
         if token is not None:
             metadata.append(bearer(token))
-        self._channel = grpc.aio.insecure_channel(address.grpc_target, options=_OPTIONS)
+        self._channel = (
+            grpc.aio.insecure_channel(address.grpc_target, options=_OPTIONS)
+            if tls is None
+            else grpc.aio.secure_channel(address.grpc_target, tls.credentials(), options=_OPTIONS)
+        )
         self._stream = self._channel.stream_stream(_SESSION)(metadata=metadata)
+
+    async def open(self) -> None:
+        """See Transport."""
+        if NODE_ID_HEADER not in (await self._stream.initial_metadata() or ()):
+            # No peer that lets this client in. Reading tells why; a write that fails would make gRPC forget it.
+            await self.read()
+            raise TransportError(f"what listens on {self._peer} is no peer")
 
     async def read(self) -> bytes | None:
         """See Transport."""
@@ -55,6 +71,8 @@ class GrpcStream:
             raise TransportError(f"the connection to {self._peer} is closed") from None
 
     def _why(self, error: grpc.RpcError) -> BlazenError:
+        if isinstance(error, grpc.aio.AioRpcError) and error.details() == _WRITE_FAILED:
+            return TransportError(f"the connection to {self._peer} broke; connect again")
         return from_rpc_error(error, what="peer", peer=f"the peer at {self._peer}")
 
     async def close(self) -> None:
