@@ -27,6 +27,8 @@ _HOME = {
     "PeerClient": "client.sync",
     "PeerError": "errors",
     "PeerServer": "peer.server",
+    "RefLifetime": "engine.refs",
+    "RemoteRef": "client.refs",
     "RetryConfig": "engine.retry",
     "RunHandle": "client.sync",
     "StartEvent": "events",

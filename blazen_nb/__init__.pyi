@@ -3,10 +3,12 @@
 from typing import Any
 
 from blazen_nb.client.aio import AsyncPeerClient as AsyncPeerClient
+from blazen_nb.client.refs import RemoteRef as RemoteRef
 from blazen_nb.client.sync import PeerClient as PeerClient
 from blazen_nb.client.sync import RunHandle as RunHandle
 from blazen_nb.engine.context import Context as Context
 from blazen_nb.engine.handler import WorkflowHandler as WorkflowHandler
+from blazen_nb.engine.refs import RefLifetime as RefLifetime
 from blazen_nb.engine.result import WorkflowResult as WorkflowResult
 from blazen_nb.engine.retry import RetryConfig as RetryConfig
 from blazen_nb.engine.step import Step as Step

@@ -204,6 +204,14 @@ def peer_error(kind: str, message: str) -> PeerError:
     return _KINDS.get(kind, PeerError)(message)
 
 
+def refused_with(kind: str, message: str) -> BlazenError:
+    """The error that a peer's refusal stands for: a PeerError's kind, or the name of another class of this module."""
+    cls = globals().get(kind)
+    if isinstance(cls, type) and issubclass(cls, BlazenError):
+        return cls(message)
+    return peer_error(kind, message)
+
+
 class WorkflowError(BlazenError):
     """A step ran and failed, or the run ended badly; the original exception is the cause where it can be rebuilt."""
 

@@ -18,6 +18,8 @@ PUBLIC = [
     "PeerClient",
     "PeerError",
     "PeerServer",
+    "RefLifetime",
+    "RemoteRef",
     "RetryConfig",
     "RunHandle",
     "StartEvent",

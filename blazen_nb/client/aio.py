@@ -11,6 +11,7 @@ from typing import Any
 
 from blazen_nb.client.feed import RunFeed
 from blazen_nb.client.link import PeerLink
+from blazen_nb.client.ref_calls import AsyncRefCalls
 from blazen_nb.client.requests import (
     LATER_SECONDS,
     PeerInfo,
@@ -40,7 +41,7 @@ ANSWER_SECONDS = 30.0
 """How long a client waits for the answer to a request that is not a run."""
 
 
-class AsyncPeerClient:
+class AsyncPeerClient(AsyncRefCalls):
     """A session with a peer, for code that awaits. ``connect`` makes one; close it, or use ``async with``.
 
     Many calls may be in flight at once, from any number of tasks and loops; they share one connection.
@@ -50,6 +51,7 @@ class AsyncPeerClient:
         self._io = io
         self._link = link
         self._trusted = trust_peer or link.is_trusted
+        link.refs.trusted = self._trusted
 
     @classmethod
     async def connect(
@@ -211,15 +213,23 @@ class AsyncPeerClient:
         input: Any = None,
         timeout: float | timedelta | None = None,
         outputs: Iterable[str] = (),
+        keep_values: bool = False,
     ) -> AsyncRunHandle:
         """A handle of a cell's run in the session's namespace.
 
         Args:
             bundle: What the cell needs from the notebook.
-            outputs: Variables whose values come back in ``result().outputs``.
+            outputs: Variables whose values come back in ``result().outputs``: values above 1 MiB, and those that
+                cannot travel, as RemoteRefs.
+            keep_values: All of them, and the result, as RemoteRefs.
         """
         request = cell_request(
-            cell, bundle or CodeBundle(), encoded_input(input, self._link), timeout, outputs
+            cell,
+            bundle or CodeBundle(),
+            encoded_input(input, self._link),
+            timeout,
+            outputs,
+            keep_values,
         )
         return await self._start(request, cell.label)
 

@@ -36,6 +36,7 @@ class RunFeed:
         self.result: pb.RunResult | None = None
         self.error: BlazenError | None = None
         self._trusted = trusted
+        self._made: WorkflowResult | None = None
         self._unread: deque[pb.RunUpdate] = deque()
         self._ready: deque[Update] = deque()
         self._changed = threading.Condition()
@@ -97,7 +98,12 @@ class RunFeed:
         """The next update, if one is there; each is given out once."""
         while not self._ready and self._unread:
             self._ready.extend(
-                updates_of(self._unread.popleft(), self.run_id, trusted=self._trusted)
+                updates_of(
+                    self._unread.popleft(),
+                    self.run_id,
+                    trusted=self._trusted,
+                    open_leaf=self.link.refs.open_leaf,
+                )
             )
         return self._ready.popleft() if self._ready else None
 
@@ -107,7 +113,11 @@ class RunFeed:
         while self._unread:
             update = self._unread.popleft()
             if update.WhichOneof("kind") == "events":
-                events.extend(events_of(update.events, trusted=self._trusted))
+                events.extend(
+                    events_of(
+                        update.events, trusted=self._trusted, open_leaf=self.link.refs.open_leaf
+                    )
+                )
         return events
 
     def outcome_or_raise(self) -> WorkflowResult:
@@ -119,7 +129,13 @@ class RunFeed:
         if self.error is not None:
             raise self.error
         assert self.result is not None
-        return result_of(self.result, self.workflow_name, self.link, trusted=self._trusted)
+        if (
+            self._made is None
+        ):  # once: a second RemoteRef of a value would find it released with the first
+            self._made = result_of(
+                self.result, self.workflow_name, self.link, trusted=self._trusted
+            )
+        return self._made
 
     def not_ended(self, timeout: float | None) -> str:
         """What a wait for the result that was too short says."""

@@ -10,9 +10,12 @@ import os
 import platform
 import secrets
 import threading
+from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 from blazen_nb import __version__
+from blazen_nb.client.refs import LinkRefs
 from blazen_nb.client.transports import Transport
 from blazen_nb.client.transports.grpc_stream import GrpcStream
 from blazen_nb.client.waiters import LoopMail, Receiver, closed_error
@@ -43,7 +46,10 @@ class PeerLink:
     def __init__(self, io: io_loop.IoLoop, address: Address, transport: Transport) -> None:
         self.address = address
         self.welcome = pb.Welcome()
-        self._io = io
+        self.session_id = secrets.token_hex(8)
+        self.refs = LinkRefs(self)
+        """The refs to values on the peer that are in use here."""
+        self.io = io
         self._transport = transport
         self._outbox = Outbox(io, pb.ClientFrame)
         self._parts = Parts(2 * DEFAULT_LIMITS.message_bytes)
@@ -92,7 +98,7 @@ class PeerLink:
         transport = GrpcStream(where, secret, node_id, encrypted)
         link = cls(io, where, transport)
         hello = pb.Hello(
-            session_id=secrets.token_hex(8),
+            session_id=link.session_id,
             namespace=namespace or "",
             envelope_version=ENVELOPE_VERSION,
             node_id=node_id,
@@ -186,6 +192,46 @@ class PeerLink:
         self._outbox.put_urgent(frame)
         self._outbox.put(frame)
 
+    def release(self, uuid: str) -> None:
+        """Let the peer drop the value behind a ref, without waiting, after what was sent before."""
+        if self._gone is None:
+            request = pb.ReleaseRefs(uuids=[UUID(uuid).bytes])
+            self._outbox.put(pb.ClientFrame(release_refs=request).SerializeToString())
+
+    # --- values in bulk, on the I/O loop ---------------------------------------------------------------------
+
+    async def fetch(self, request: pb.GetRequest) -> AsyncIterator[pb.ValueChunk]:
+        """The chunks of a value.
+
+        Raises:
+            BlazenError: The connection is gone, or the call failed.
+        """
+        self.check_open()
+        try:
+            async for chunk in self._transport.fetch(request.SerializeToString()):
+                yield pb.ValueChunk.FromString(chunk)
+        except asyncio.CancelledError:
+            self.check_open()
+            raise
+
+    async def send(self, chunks: AsyncIterator[bytes]) -> pb.PutReply:
+        """The answer to a value that was sent in chunks; errors as for ``fetch``."""
+        self.check_open()
+        try:
+            return pb.PutReply.FromString(await self._transport.send(chunks))
+        except asyncio.CancelledError:
+            self.check_open()
+            raise
+
+    def check_open(self) -> None:
+        """Nothing, where requests can be made.
+
+        Raises:
+            BlazenError: The connection is gone; the error says why.
+        """
+        if self._gone is not None:
+            raise again(self._gone)
+
     # --- the stream, on the I/O loop -------------------------------------------------------------------------
 
     async def _write(self) -> None:
@@ -243,11 +289,11 @@ class PeerLink:
 
         async def end() -> None:
             await self.shut()
-            io_loop.release(self._io)
+            io_loop.release(self.io)
 
         # Made there: a coroutine that the loop is too late for would complain of never being awaited.
         with contextlib.suppress(RuntimeError):
-            self._io.loop.call_soon_threadsafe(lambda: self._io.loop.create_task(end()))
+            self.io.loop.call_soon_threadsafe(lambda: self.io.loop.create_task(end()))
 
     async def shut(self) -> None:
         """End the session; who still waits is told. On the I/O loop."""

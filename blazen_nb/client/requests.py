@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from blazen_nb import errors
 from blazen_nb.client.link import PeerLink, new_run_id
 from blazen_nb.engine.result import WorkflowResult
 from blazen_nb.engine.run import dashed
@@ -20,15 +19,17 @@ from blazen_nb.errors import (
     WorkflowCancelledError,
     WorkflowError,
     WorkflowTimeoutError,
-    peer_error,
+    refused_with,
     unicode_of,
 )
 from blazen_nb.events import EVENT_TYPE_TAKEN, StopEvent
 from blazen_nb.shipping.cell import CellSource
 from blazen_nb.shipping.code import CodeBundle
+from blazen_nb.shipping.described import REF_MARKER
 from blazen_nb.shipping.failure import rebuild_exception
 from blazen_nb.shipping.values import EncodedValue, decode, encode
 from blazen_nb.wire.messages import bundle_message, failure_of, usage_of, value_message, value_of
+from blazen_nb.wire.ref_messages import ref_of
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 LATER_SECONDS = 5.0
@@ -147,6 +148,7 @@ def cell_request(
     value: EncodedValue,
     timeout: float | timedelta | None,
     outputs: Iterable[str],
+    keep_values: bool,
 ) -> pb.StartRun:
     """The request to run a cell."""
     request = start_request(cell.label, (), value, timeout, updates=True)
@@ -155,6 +157,7 @@ def cell_request(
     request.cell.digest = cell.digest
     request.cell.futures.extend(cell.futures)
     request.cell.outputs.extend(outputs)
+    request.cell.keep_values = keep_values
     request.cell.bundle.CopyFrom(bundle_message(bundle))
     return request
 
@@ -165,9 +168,10 @@ def encoded_input(value: Any, link: PeerLink) -> EncodedValue:
     Raises:
         ValidationError: A field would hide the StartEvent's type.
         EncodeError: It cannot travel.
+        SessionRefError: A RemoteRef in it belongs to another peer, or was released.
     """
     _refuse_event_type(value)
-    return encode(value, same_minor=link.same_minor)
+    return encode(value, same_minor=link.same_minor, diversion=link.refs)
 
 
 def json_input(text: str) -> EncodedValue:
@@ -191,10 +195,7 @@ def _refuse_event_type(value: Any) -> None:
 
 def refused(refusal: pb.Refusal) -> BlazenError:
     """The error that a refusal stands for."""
-    cls = getattr(errors, refusal.kind, None)
-    if isinstance(cls, type) and issubclass(cls, BlazenError):
-        return cls(refusal.message)
-    return peer_error(refusal.kind, refusal.message)
+    return refused_with(refusal.kind, refusal.message)
 
 
 def answer_of(frame: pb.PeerFrame, kind: str) -> Any:
@@ -238,7 +239,7 @@ def result_of(
     if message.outcome != "succeeded":
         raise _bad_end(message, run_id, link, trusted)
     outputs = {
-        named.name: decode(value_of(named.value), trusted=trusted)
+        named.name: decode(value_of(named.value), trusted=trusted, open_leaf=link.refs.open_leaf)
         for named in message.outputs
         if named.HasField("value")
     }
@@ -249,7 +250,7 @@ def result_of(
     encoded = value_of(message.value)
     event = StopEvent()
     if message.HasField("value"):
-        event.__dict__["result"] = decode(encoded, trusted=trusted)
+        event.__dict__["result"] = decode(encoded, trusted=trusted, open_leaf=link.refs.open_leaf)
         if not encoded.leaves:
             event.received_json = encoded.json.decode("utf-8", "surrogatepass")
     display = json.loads(message.display_json) if message.display_json else None
@@ -257,11 +258,22 @@ def result_of(
         event=event,
         run_id=run_id,
         workflow_name=workflow_name,
-        state=json.loads(message.state_json) if message.state_json else {},
+        state=_state(message, link),
         usage=usage_of(message.usage),
         outputs=outputs,
         display=(display[0], display[1]) if display else None,
     )
+
+
+def _state(message: pb.RunResult, link: PeerLink) -> dict[str, Any]:
+    if not message.state_json:
+        return {}
+    refs = {ref.uuid: ref for ref in map(link.refs.known, map(ref_of, message.refs))}
+    state: dict[str, Any] = json.loads(message.state_json)
+    for key, value in state.items() if refs else ():
+        if isinstance(value, dict) and value.keys() == {REF_MARKER}:
+            state[key] = refs.get(value[REF_MARKER], value)
+    return state
 
 
 def _bad_end(message: pb.RunResult, run_id: str, link: PeerLink, trusted: bool) -> WorkflowError:

@@ -35,5 +35,12 @@ def steps_bundle(functions: Sequence[Callable[..., Any]], link: PeerLink) -> pb.
         scope[name] = function
         names.append(name)
     home = getattr(plain, "__module__", "__main__") if names else "__main__"
-    needs = find_needs(names, scope, cells=RecordedCells(), same_minor=link.same_minor, home=home)
+    needs = find_needs(
+        names,
+        scope,
+        cells=RecordedCells(),
+        same_minor=link.same_minor,
+        home=home,
+        diversion=link.refs,
+    )
     return pb.RegisterCode(bundle=bundle_message(needs.bundle()), step_names=names)

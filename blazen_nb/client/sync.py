@@ -10,6 +10,7 @@ from typing import Any
 from blazen_nb.client.aio import ANSWER_SECONDS
 from blazen_nb.client.feed import RunFeed
 from blazen_nb.client.link import PeerLink
+from blazen_nb.client.ref_calls import RefCalls
 from blazen_nb.client.requests import (
     LATER_SECONDS,
     PeerInfo,
@@ -36,7 +37,7 @@ from blazen_nb.wire.tls import ClientTls
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 
-class PeerClient:
+class PeerClient(RefCalls):
     """A session with a peer. ``connect`` makes one; close it, or use ``with``.
 
     Thread-safe: many threads may call at once, they share one connection. A call that is interrupted cancels its
@@ -57,6 +58,7 @@ class PeerClient:
         self._io = io
         self._link = link
         self._trusted = trust_peer or link.is_trusted
+        link.refs.trusted = self._trusted
 
     @classmethod
     def connect(
@@ -172,10 +174,16 @@ class PeerClient:
         input: Any = None,
         timeout: float | timedelta | None = None,
         outputs: Iterable[str] = (),
+        keep_values: bool = False,
     ) -> RunHandle:
         """See ``AsyncPeerClient.start_cell``."""
         request = cell_request(
-            cell, bundle or CodeBundle(), encoded_input(input, self._link), timeout, outputs
+            cell,
+            bundle or CodeBundle(),
+            encoded_input(input, self._link),
+            timeout,
+            outputs,
+            keep_values,
         )
         return self._start(request, cell.label)
 

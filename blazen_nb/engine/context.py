@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from blazen_nb.engine.interrupt import uninterrupted
+from blazen_nb.engine.refs import RefLifetime, RunRefs, SessionRef
 from blazen_nb.engine.state import SessionNamespace, StateNamespace
 from blazen_nb.engine.ticks import Attempt, EventSent, Tick
 from blazen_nb.engine.usage import UsageMeter
@@ -21,11 +22,15 @@ class RunOfContext(Protocol):
     live: SessionNamespace
     usage: UsageMeter
 
+    @property
+    def refs(self) -> RunRefs:
+        """The values that its steps have put away."""
+
     def feed(self, tick: Tick) -> Any:
         """Let the rules see what happened, and do what follows."""
 
-    def publish(self, event: Event) -> None:
-        """Show the event to whoever streams the run."""
+    def publish(self, event: Event, step_id: str | None = None) -> None:
+        """Show the event, which this step wrote, to whoever streams the run."""
 
     def show_progress(self, attempt: Attempt, label: str, done: float, total: float | None) -> None:
         """Show how far a step is."""
@@ -85,7 +90,22 @@ class Context:
     def write_event_to_stream(self, event: Event) -> None:
         """Publish an event to whoever streams this run; no step sees it."""
         with uninterrupted():
-            self._run.publish(_checked(event))
+            self._run.publish(_checked(event), self.step_id)
+
+    def put(self, value: Any, lifetime: RefLifetime = RefLifetime.UntilContextDrop) -> SessionRef:
+        """Keep a value where it is, whatever its size and type, and give a ref to it.
+
+        The ref may be put into the result, into ``ctx.state`` or into an event: there the caller of a remote run
+        finds a RemoteRef, which fetches the value, or stands for it in the input of another run on that peer.
+
+        Args:
+            lifetime: How long; see RefLifetime.
+
+        Raises:
+            LimitError: The run holds as many refs as it may.
+        """
+        with uninterrupted():
+            return self._run.refs.put(value, lifetime)
 
     def progress(self, done: float, total: float | None = None, label: str = "") -> None:
         """Show how far this step is.
@@ -201,6 +221,12 @@ class Context:
     async def awrite_event_to_stream(self, event: Event) -> None:
         """As ``write_event_to_stream``."""
         self.write_event_to_stream(event)
+
+    async def aput(
+        self, value: Any, lifetime: RefLifetime = RefLifetime.UntilContextDrop
+    ) -> SessionRef:
+        """As ``put``."""
+        return self.put(value, lifetime)
 
     async def arun_id(self) -> str:
         """As ``run_id``."""

@@ -28,7 +28,7 @@ class StreamObserver:
         self._lock = threading.Lock()
         self._ended = False
 
-    def event_published(self, event: Event) -> None:
+    def event_published(self, event: Event, step_id: str | None) -> None:
         """See Observer."""
         with self._lock:
             self._events.append(event)
@@ -36,7 +36,7 @@ class StreamObserver:
 
     def input_requested(self, event: Event) -> None:
         """A question is part of the stream: whoever reads it can answer."""
-        self.event_published(event)
+        self.event_published(event, None)
 
     def end(self) -> None:
         """Let the readers end after what is there."""

@@ -32,8 +32,8 @@ class Observer(Protocol):
     ) -> None:
         """An attempt ended."""
 
-    def event_published(self, event: Event) -> None:
-        """A step wrote to the stream."""
+    def event_published(self, event: Event, step_id: str | None) -> None:
+        """This step wrote to the stream; None where it was the engine."""
 
     def progressed(self, attempt: Attempt, label: str, done: float, total: float | None) -> None:
         """A step said how far it is."""

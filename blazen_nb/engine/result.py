@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from blazen_nb.engine.reducer import StepTimeout
+from blazen_nb.engine.refs import Ref, refs_in
 from blazen_nb.engine.ticks import Finish
 from blazen_nb.engine.usage import ZERO, TokenUsage, tokens_of
 from blazen_nb.errors import WorkflowCancelledError, WorkflowError, WorkflowTimeoutError
@@ -38,6 +39,12 @@ class WorkflowResult:
     def result(self) -> Any:
         """What the StopEvent carries."""
         return getattr(self.event, "result", None)
+
+    @property
+    def session_refs(self) -> dict[str, Ref]:
+        """The refs in result, state and outputs by their UUID: SessionRefs of a run here, RemoteRefs of a remote one."""
+        found = refs_in([self.event.__dict__, self.state, self.outputs])
+        return {ref.uuid: ref for ref in found}
 
     @property
     def usage_total(self) -> TokenUsage:

@@ -18,6 +18,7 @@ from blazen_nb.engine.context import Context
 from blazen_nb.engine.graph import Graph
 from blazen_nb.engine.observer import Observer, tell
 from blazen_nb.engine.reducer import RunState, apply, fail
+from blazen_nb.engine.refs import LazyRefs, RefsOwner, RunRefs
 from blazen_nb.engine.state import SessionNamespace, StateNamespace
 from blazen_nb.engine.step import Step
 from blazen_nb.engine.ticks import (
@@ -83,6 +84,8 @@ class Run:
         timeout: Seconds the whole run may take.
         observer: Who is told what happens.
         auto_publish: Publish every event that steps emit.
+        make_refs: Makes the place for values that steps put away, once one does.
+        parent: The run whose step started this one: what is put away is the parent's.
     """
 
     def __init__(
@@ -96,6 +99,8 @@ class Run:
         observer: Observer | None = None,
         clock: Clock = thread_clock,
         auto_publish: bool = False,
+        make_refs: Callable[[], RunRefs] = RunRefs,
+        parent: RefsOwner | None = None,
     ) -> None:
         self.run_id = run_id or dashed(os.urandom(16))
         self.state = RunState(graph, timeout=timeout)
@@ -115,6 +120,12 @@ class Run:
         self._lock = threading.RLock()
         self._lanes: dict[int, tuple[Lane, Context]] = {}
         self._timers: dict[TimerKey, TimerHandle] = {}
+        self._refs = LazyRefs(make_refs, parent)
+
+    @property
+    def refs(self) -> RunRefs:
+        """The values that its steps have put away."""
+        return self._refs.get()
 
     def start(self, event: Event, lane: Lane | None = None) -> Attempt | None:
         """Begin with this event; as ``feed``."""
@@ -136,10 +147,11 @@ class Run:
         self.feed(InputAnswered(request_id, event))
         return True
 
-    def publish(self, event: Event) -> None:
+    def publish(self, event: Event, step_id: str | None = None) -> None:
         """Show the event to the observer; what comes after the end is dropped."""
         if self.observer is not None and self.finish is None:
-            self.observer.event_published(event)
+            self._refs.let_leave(event.__dict__)
+            self.observer.event_published(event, step_id)
 
     def show_progress(self, attempt: Attempt, label: str, done: float, total: float | None) -> None:
         """Tell the observer how far a step is."""
@@ -237,7 +249,8 @@ class Run:
         # No step emitted the input, and a question is shown anyway: seen twice, it would be answered twice.
         for event in events if self._auto_publish else ():
             if event.event_type not in (START, INPUT_REQUEST):
-                tell(observer.event_published, event)
+                self._refs.let_leave(event.__dict__)
+                tell(observer.event_published, event, None)
 
     def _carry_out(self, command: Any, tick: Tick, later: list[Callable[[], None]]) -> None:
         """Do what is quick and safe under the lock; leave the rest for after it."""
@@ -293,7 +306,15 @@ class Run:
     def _end_once(self) -> None:
         with self._lock:
             on_end, self._on_end = self._on_end, _nothing
-        on_end(self)
+        finish = self.finish
+        if on_end is _nothing or finish is None:
+            return
+        succeeded = finish.outcome == "succeeded"
+        if succeeded and finish.event is not None:
+            self._refs.let_leave([finish.event.__dict__, self.store.exported_refs()])
+        self._refs.run_ends(succeeded=succeeded)
+        on_end(self)  # it may make refs of what cannot travel
+        self._refs.run_ended(succeeded=succeeded)
 
 
 def dashed(raw: bytes) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from threading import RLock
 from typing import Any
 
+from blazen_nb.engine.refs import SessionRef
 from blazen_nb.events import is_json
 
 
@@ -124,14 +125,27 @@ class StateNamespace(_Namespace):
         """As ``get_bytes``."""
         return self.get_bytes(key, default)
 
+    def exported_refs(self) -> list[Any]:
+        """The session refs among what ``exported`` gives."""
+        with self._lock:
+            return [
+                value
+                for key, value in self._values.items()
+                if not key.startswith("_") and _is_kept(value)
+            ]
+
     def exported(self) -> dict[str, Any]:
-        """The JSON values, keys starting with ``_`` left out: what a caller gets as ``WorkflowResult.state``."""
+        """The JSON values and session refs, keys starting with ``_`` left out: ``WorkflowResult.state``."""
         with self._lock:
             return {
                 key: copy.deepcopy(value)
                 for key, value in self._values.items()
-                if not key.startswith("_") and is_json(value)
+                if not key.startswith("_") and (is_json(value) or _is_kept(value))
             }
+
+
+def _is_kept(value: Any) -> bool:
+    return isinstance(value, SessionRef) and not value.is_dropped
 
 
 class SessionNamespace(_Namespace):

@@ -127,7 +127,7 @@ class Workflow:
 
     async def _run_on(self, host: LoopHost, fields: dict[str, Any]) -> WorkflowResult:
         parent: Context | None = current_step.get()
-        handler = self._start(host, fields, None)
+        handler = self._start(host, fields, None, parent)
         if parent is None:
             return await handler.run_to_result()
         parent.sub_run_started(handler._run)
@@ -137,7 +137,11 @@ class Workflow:
             parent.sub_run_ended(handler._run)
 
     def _start(
-        self, host: LoopHost, fields: dict[str, Any], stream: StreamObserver | None
+        self,
+        host: LoopHost,
+        fields: dict[str, Any],
+        stream: StreamObserver | None,
+        parent: Context | None = None,
     ) -> WorkflowHandler:
         event = StartEvent(**fields)
 
@@ -149,6 +153,7 @@ class Workflow:
                 timeout=self._timeout,
                 observer=stream,
                 auto_publish=self._auto_publish,
+                parent=parent._run if parent is not None else None,
             )
             started.append(run)
             return run

@@ -29,6 +29,8 @@ class RemoteArguments:
     timeout: float | None = None
     """Seconds."""
     input: Any = None
+    keep_values: bool = False
+    """Values come back as RemoteRefs, however small they are."""
     quiet: bool = False
     wants_help: bool = False
 
@@ -65,6 +67,11 @@ def _make_parser() -> _Parser:
         metavar="NAMES",
         help="variables to bring back, as in a,b; for a workflow, the name that gets its WorkflowResult",
     )
+    add(
+        "--ref",
+        action="store_true",
+        help="values stay on the peer: the result and the variables of -o become RemoteRefs, as large ones always do",
+    )
     add("--timeout", metavar="SECONDS", help="end the run when it takes longer")
     add(
         "--input",
@@ -100,6 +107,7 @@ def parse_line(line: str, namespace: Mapping[str, Any]) -> RemoteArguments:
         out=_names(words.out, namespace),
         timeout=_seconds(words.timeout, namespace),
         input=None if words.input is None else read_value(words.input, namespace),
+        keep_values=words.ref,
         quiet=words.quiet,
     )
 

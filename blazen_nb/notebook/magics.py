@@ -151,6 +151,7 @@ class BlazenMagics(Magics):
             input=arguments.input,
             timeout=arguments.timeout,
             outputs=arguments.out,
+            keep_values=arguments.keep_values,
         )
         state = _new_state(shipment, client, handle)
         result = self._wait(handle, state, quiet=arguments.quiet)

@@ -51,7 +51,9 @@ def pack(
     there = _on_peer(names.free | names.maybe, client)
     names = replace(names, free=names.free - there, maybe=names.maybe - there)
     same_minor = client.peer_python == python_minor()
-    needs = find_needs(names, user_ns, cells=cells, same_minor=same_minor)
+    needs = find_needs(
+        names, user_ns, cells=cells, same_minor=same_minor, diversion=client.ref_leaves
+    )
     further = needs.names - names.free - names.maybe
     needs = needs.without(_on_peer(further, client))
     return Shipment(cell=cell, bundle=needs.bundle())

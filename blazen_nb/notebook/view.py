@@ -146,6 +146,7 @@ class RunView:
                 if part is not None:
                     part.close()
         self._box = None
+        self._cancel = _nothing  # widgets are cycles: they would hold the run's result until the next collection
 
     def _show(self) -> None:
         view = {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id}
@@ -156,6 +157,10 @@ class RunView:
     def _final(self) -> dict[str, Any]:
         html, text = final_card(self._state), terminal_text(self._state)
         return {"text/html": html, "text/plain": text}
+
+
+def _nothing() -> None:
+    """The run has ended."""
 
 
 def final_card(state: RunState, *, output: bool | None = None) -> str:

@@ -18,6 +18,7 @@ from blazen_nb.peer.executors.kernel import CELL_STEP
 from blazen_nb.peer.namespaces import Namespace
 from blazen_nb.shipping.cell import CellSource, compile_cell, file_name_for, run_compiled
 from blazen_nb.shipping.code import CodeBundle, install_bundle
+from blazen_nb.shipping.diversion import OpenLeaf
 
 
 class CellRun:
@@ -25,6 +26,7 @@ class CellRun:
 
     Args:
         outputs: Variables whose values are wanted back.
+        open_leaf: Finds the objects that refs in the bundle stand for.
     """
 
     def __init__(
@@ -34,12 +36,14 @@ class CellRun:
         bundle: CodeBundle,
         outputs: tuple[str, ...],
         trusted: bool,
+        open_leaf: OpenLeaf,
     ) -> None:
         self._namespace = namespace
         self._cell = cell
         self._bundle = bundle
         self._wanted = outputs
         self._trusted = trusted
+        self._open_leaf = open_leaf
         self.outputs: dict[str, Any] = {}
         """Values of the wanted variables, once the cell has run."""
         self.display: tuple[dict[str, Any], dict[str, Any]] | None = None
@@ -68,6 +72,7 @@ class CellRun:
                     namespace.globals,
                     namespace_id=namespace.id,
                     trusted=self._trusted,
+                    open_leaf=self._open_leaf,
                 )
                 compiled = compile_cell(self._cell, file_name_for(self._cell, namespace.id))
                 value = await run_compiled(compiled, namespace.globals)

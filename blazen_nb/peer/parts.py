@@ -14,6 +14,7 @@ from blazen_nb import __version__
 from blazen_nb.engine.registry import StepRegistry
 from blazen_nb.errors import AuthError
 from blazen_nb.peer.namespaces import Namespace, NamespaceTable
+from blazen_nb.peer.refs import RefTable
 from blazen_nb.peer.runs import RunManager
 from blazen_nb.wire.limits import Limits
 
@@ -42,6 +43,7 @@ class PeerParts:
         """Made anew with each start: a client that meets another one knows the peer was restarted."""
         self.accepts_code = accept_code == "authenticated"
         self.namespaces = NamespaceTable(limits, expose)
+        self.refs = RefTable(node_id, self.incarnation, limits)
         self.runs = RunManager(node_id, self.namespaces, limits)
         self.sessions: set[SessionInfo] = set()
         self._began = time.monotonic()
@@ -65,6 +67,11 @@ class PeerParts:
         if known is None:
             known = self._shared[identity] = self.namespaces.open(identity, "")[0]
         return known
+
+    def tidy(self) -> None:
+        """Forget what nobody uses any more: runs whose last step has stopped, refs that callers have left behind."""
+        self.runs.abandoned()
+        self.refs.expire()
 
     def replace_blocked(self) -> list[str]:
         """Name steps that block a cell thread; where calls without a session share one, give them a new one."""

@@ -9,12 +9,14 @@ from blazen_nb.engine.step import Step, step
 from blazen_nb.errors import ShippingError
 from blazen_nb.peer.namespaces import Namespace
 from blazen_nb.shipping.code import CodeBundle, install_bundle
+from blazen_nb.shipping.diversion import OpenLeaf
 
 
 def register_steps(
     namespace: Namespace,
     bundle: CodeBundle,
     names: tuple[str, ...],
+    open_leaf: OpenLeaf,
     done: Callable[[list[str]], None],
     failed: Callable[[BaseException], None],
 ) -> None:
@@ -22,16 +24,24 @@ def register_steps(
 
     def install() -> None:
         try:
-            done(_install(namespace, bundle, names))
+            done(_install(namespace, bundle, names, open_leaf))
         except BaseException as error:
             failed(error)
 
     namespace.executor.loop_thread.post(install)
 
 
-def _install(namespace: Namespace, bundle: CodeBundle, names: tuple[str, ...]) -> list[str]:
+def _install(
+    namespace: Namespace, bundle: CodeBundle, names: tuple[str, ...], open_leaf: OpenLeaf
+) -> list[str]:
     with registering_in(namespace.registry):
-        install_bundle(bundle, namespace.globals, namespace_id=namespace.id, trusted=True)
+        install_bundle(
+            bundle,
+            namespace.globals,
+            namespace_id=namespace.id,
+            trusted=True,
+            open_leaf=open_leaf,
+        )
         ids = []
         for name in names:
             found = namespace.globals.get(name)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from blazen_nb.engine.reducer import StepTimeout
+from blazen_nb.engine.refs import SessionRef, refs_in
 from blazen_nb.engine.run import Run
 from blazen_nb.errors import BlazenError, LimitError, text_of, unicode_of
 from blazen_nb.peer.cells import CellRun
+from blazen_nb.peer.leaving import LeavingValues
+from blazen_nb.peer.refs import Kept, KeptRefs, RefScope
+from blazen_nb.shipping.described import marker
 from blazen_nb.shipping.failure import describe_exception
-from blazen_nb.shipping.values import encode
+from blazen_nb.shipping.values import EncodedValue
 from blazen_nb.wire.limits import Limits
 from blazen_nb.wire.messages import failure_message, usage_message, value_message
+from blazen_nb.wire.ref_messages import ref_message
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 TEXT_LENGTH = 200
@@ -22,6 +29,8 @@ def run_result(
     raw_id: bytes,
     run: Run,
     *,
+    scope: RefScope,
+    keep_values: bool,
     duration: float,
     home: str,
     same_minor: bool,
@@ -30,9 +39,12 @@ def run_result(
 ) -> pb.RunResult:
     """The result of a run that has ended, its values encoded.
 
-    A value that cannot travel does not fail the run: ``encode_error`` says why it stays.
+    What is large or cannot travel stays, and its ref goes. Where not even that is possible the run has succeeded all
+    the same, and ``encode_error`` says why its value is not there.
 
     Args:
+        scope: The caller's session.
+        keep_values: Whatever can be a ref is one.
         home: Module name of the run's namespace.
         same_minor: The caller runs this Python minor, so code may travel by value.
         limits: How large values may be that come along.
@@ -48,15 +60,18 @@ def run_result(
         duration=duration,
     )
     sizes = _Sizes(limits.message_bytes)
-    _add_state(result, run.store.exported(), sizes)
+    state = run.store.exported()
+    kept = [scope.table.find(ref.uuid, scope.identity) for ref in refs_in(state)]
+    result.refs.extend(ref_message(scope.table.info(each)) for each in kept)
+    _add_state(result, state, sizes)
     if finish.outcome == "succeeded":
+        keep = partial(_keep, run)
+        leaving = LeavingValues(scope, keep, same_minor=same_minor, home=home, keep_all=keep_values)
         plain_cell = cell is not None and not cell.is_workflow
         value = getattr(finish.event, "result", None)
-        _add_value(
-            result, value, same_minor, home, limits.cell_value_bytes if plain_cell else None, sizes
-        )
+        _add_value(result, leaving.whole if plain_cell else leaving.by_parts, value, sizes)
         if cell is not None:
-            _add_outputs(result, cell, same_minor, home, sizes)
+            _add_outputs(result, cell, leaving, sizes)
     elif finish.error is not None and not isinstance(finish.error, StepTimeout):
         failure = describe_exception(
             finish.error,
@@ -100,7 +115,7 @@ class _Sizes:
 def _add_state(result: pb.RunResult, state: dict[str, Any], sizes: _Sizes) -> None:
     if not state:
         return
-    text = json.dumps(state, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    text = json.dumps(state, ensure_ascii=False, default=_marker).encode("utf-8", "surrogatepass")
     try:
         sizes.take("the state", len(text))
     except LimitError as error:
@@ -110,25 +125,19 @@ def _add_state(result: pb.RunResult, state: dict[str, Any], sizes: _Sizes) -> No
 
 
 def _add_value(
-    result: pb.RunResult,
-    value: Any,
-    same_minor: bool,
-    home: str,
-    limit: int | None,
-    sizes: _Sizes,
+    result: pb.RunResult, encoding: Callable[[Any], EncodedValue], value: Any, sizes: _Sizes
 ) -> None:
-    most = sizes.left if limit is None else min(limit, sizes.left)
     try:
-        encoded = encode(value, same_minor=same_minor, home=home, limit=most)
+        encoded = encoding(value)
+        sizes.take("the value", encoded.size)
     except BlazenError as error:
         result.encode_error = text_of(error)
     else:
-        sizes.take("the value", encoded.size)
         result.value.CopyFrom(value_message(encoded))
 
 
 def _add_outputs(
-    result: pb.RunResult, cell: CellRun, same_minor: bool, home: str, sizes: _Sizes
+    result: pb.RunResult, cell: CellRun, leaving: LeavingValues, sizes: _Sizes
 ) -> None:
     if cell.display is not None:
         display = json.dumps(cell.display, default=str).encode()
@@ -141,12 +150,22 @@ def _add_outputs(
     for name, value in cell.outputs.items():
         named = result.outputs.add(name=name)
         try:
-            encoded = encode(value, same_minor=same_minor, home=home, limit=sizes.left)
+            encoded = leaving.whole(value)
+            sizes.take(name, encoded.size)
         except BlazenError as error:
             result.encode_error = f"variable {name!r} stays on the peer: {text_of(error)}"
         else:
-            sizes.take(name, encoded.size)
             named.value.CopyFrom(value_message(encoded))
+
+
+def _keep(run: Run, value: Any) -> Kept:
+    refs = run.refs  # made with the first value that stays: most runs have none
+    assert isinstance(refs, KeptRefs)
+    return refs.keep(value)
+
+
+def _marker(ref: SessionRef) -> dict[str, str]:
+    return marker(ref.uuid)
 
 
 def ended_update(result: pb.RunResult) -> pb.EndedUpdate:

@@ -7,16 +7,25 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from typing import Protocol
 
 from blazen_nb.engine.graph import Graph
+from blazen_nb.engine.observer import Observer
 from blazen_nb.engine.run import Run, dashed
 from blazen_nb.errors import LimitError, TransportError, ValidationError
 from blazen_nb.events import StartEvent
 from blazen_nb.peer.namespaces import Namespace, NamespaceTable
-from blazen_nb.peer.update_log import UpdateLog
+from blazen_nb.peer.refs import RefScope
 from blazen_nb.wire.limits import Limits
 
 _log = logging.getLogger("blazen_nb.peer")
+
+
+class RunLog(Observer, Protocol):
+    """An observer that is told of the run before it starts."""
+
+    def accepted(self, node_id: str) -> None:
+        """The peer has the run."""
 
 
 class PeerRun:
@@ -24,6 +33,7 @@ class PeerRun:
 
     Args:
         run_id: 16 bytes.
+        scope: Whose session it is: what its steps put away is kept there.
         report: Tells whoever waits how it ended; called once, on whichever thread ended it.
     """
 
@@ -33,8 +43,9 @@ class PeerRun:
         namespace: Namespace,
         workflow_name: str,
         *,
+        scope: RefScope,
         report: Callable[[PeerRun, Run], None],
-        log: UpdateLog | None = None,
+        log: RunLog | None = None,
     ) -> None:
         self.raw_id = run_id
         self.run_id = dashed(run_id)
@@ -44,6 +55,7 @@ class PeerRun:
         self.run: Run | None = None
         self.log = log
         self.report = report
+        self.scope = scope
 
     @property
     def identity(self) -> str:
@@ -108,6 +120,7 @@ class RunManager:
             run_id=peer_run.run_id,
             timeout=timeout or self._limits.run_seconds,
             observer=peer_run.log,
+            make_refs=peer_run.scope.for_run,
         )
         peer_run.run = run
         _log.debug(

@@ -227,6 +227,7 @@ class PeerServer:
         on_stop()
         if running is not None:
             self._parts.runs.drain(0)
+            self._parts.refs.close()
             self._parts.namespaces.close()
             running.stop()
 
@@ -352,6 +353,7 @@ class _Running:
 
     def _look(self) -> None:
         self._parts.replace_blocked()
+        self._parts.tidy()
         self._watch = thread_clock.call_later(WATCH_SECONDS, self._look)
 
     async def _stop(self) -> None:

@@ -13,6 +13,7 @@ import grpc.aio
 
 from blazen_nb.errors import AuthError, BlazenError, EncodeError, EnvelopeVersionError, LimitError
 from blazen_nb.peer.blazen_service import BlazenService
+from blazen_nb.peer.bulk_service import BulkService
 from blazen_nb.peer.parts import PeerParts, SessionInfo
 from blazen_nb.peer.session import Session
 from blazen_nb.wire.auth import (
@@ -34,6 +35,8 @@ SESSION = "/blazen_nb.wire.v1.PeerKernel/Session"
 FLUSH_SECONDS = 2.0
 """How long a peer that ends tries to write what its clients have not read yet."""
 
+_GET_VALUE = "/blazen_nb.wire.v1.PeerKernel/GetValue"
+_PUT_VALUE = "/blazen_nb.wire.v1.PeerKernel/PutValue"
 _BLAZEN = "/blazen.peer.v1.BlazenPeer/"
 
 
@@ -46,6 +49,8 @@ class PeerRpcs(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
         self._io = io
         self._ending = asyncio.Event()
         blazen = BlazenService(parts)
+        self._blazen_events = blazen.stream
+        self._bulk = BulkService(parts)
         self._unary: dict[str, Callable[[str, bytes], Awaitable[bytes]]] = {
             f"{_BLAZEN}InvokeSubWorkflow": blazen.invoke,
             f"{_BLAZEN}DerefSessionRef": blazen.deref,
@@ -60,6 +65,14 @@ class PeerRpcs(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
             return grpc.stream_stream_rpc_method_handler(_refuse)
         if handler_call_details.method == SESSION:
             return grpc.stream_stream_rpc_method_handler(partial(self._session, identity))
+        if handler_call_details.method == _GET_VALUE:
+            return grpc.unary_stream_rpc_method_handler(partial(self._bulk.get, identity))
+        if handler_call_details.method == _PUT_VALUE:
+            return grpc.stream_unary_rpc_method_handler(partial(self._bulk.put, identity))
+        if handler_call_details.method == f"{_BLAZEN}StreamSubWorkflowEvents":
+            return grpc.unary_stream_rpc_method_handler(
+                partial(_stream, self._blazen_events, identity)
+            )
         method = self._unary.get(handler_call_details.method)
         if method is None:
             return None
@@ -168,6 +181,19 @@ def _hello(batch: bytes) -> tuple[int, pb.Hello]:
 
 async def _refuse(_: AsyncIterator[bytes], context: Any) -> None:
     await context.abort(*status_of(AuthError(REFUSED)))
+
+
+async def _stream(
+    method: Callable[[str, bytes, Any], Awaitable[None]],
+    identity: str,
+    request: bytes,
+    context: Any,
+) -> None:
+    try:
+        await method(identity, request, context.write)
+    except Exception as error:
+        await context.abort(*status_of(error))
+        raise
 
 
 async def _unary(

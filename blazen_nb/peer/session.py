@@ -9,23 +9,27 @@ from functools import partial
 from typing import Any
 
 from blazen_nb.engine.run import Run
-from blazen_nb.errors import BlazenError, PeerError, UnsupportedError, ValidationError, text_of
+from blazen_nb.errors import BlazenError, UnsupportedError, ValidationError
 from blazen_nb.events import EVENT_TYPE_TAKEN, StartEvent
 from blazen_nb.peer.cells import CellRun
+from blazen_nb.peer.leaving import KnownRefs
 from blazen_nb.peer.parts import PeerParts
 from blazen_nb.peer.registering import register_steps
 from blazen_nb.peer.results import ended_update, run_result, untold_result
 from blazen_nb.peer.runs import PeerRun
 from blazen_nb.peer.update_log import UpdateLog
 from blazen_nb.shipping.cell import CellSource
+from blazen_nb.shipping.described import REF_MARKER
 from blazen_nb.shipping.environment import python_minor
 from blazen_nb.shipping.values import decode
 from blazen_nb.wire.blazen_messages import ENVELOPE_VERSION
-from blazen_nb.wire.messages import bundle_of, value_of
+from blazen_nb.wire.messages import bundle_of, refusal_of, value_of
 from blazen_nb.wire.outbox import Outbox, Parts
+from blazen_nb.wire.ref_messages import ref_message, uuid_of
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 _log = logging.getLogger("blazen_nb.peer")
+_MARKER = REF_MARKER.encode()
 
 
 class Session:
@@ -43,6 +47,7 @@ class Session:
         self.identity = identity
         self.session_id = hello.session_id or secrets.token_hex(8)
         self.namespace, self._resumed = peer.namespaces.open(identity, hello.namespace)
+        self._refs = peer.refs.scope(identity, self.session_id, self.namespace.id)
         self._parts = Parts(peer.limits.message_bytes)
         self._same_minor = hello.python == python_minor()
         self._calls: dict[bytes, PeerRun] = {}
@@ -83,10 +88,9 @@ class Session:
             self._refuse(frame.request_id, error)
 
     def _refuse(self, request_id: int, error: BaseException) -> None:
-        kind = error.kind if isinstance(error, PeerError) else type(error).__name__
         if not isinstance(error, BlazenError):
             _log.error("a request of session %s failed", self.session_id, exc_info=error)
-        self._reply(request_id, refusal=pb.Refusal(kind=kind, message=text_of(error)))
+        self._reply(request_id, refusal=refusal_of(error))
 
     def _reply(self, request_id: int, **kind: Any) -> None:
         self._outbox.put_urgent(pb.PeerFrame(request_id=request_id, **kind).SerializeToString())
@@ -115,9 +119,7 @@ class Session:
 
     def _answer_input(self, request_id: int, request: pb.AnswerInput) -> None:
         run = self._peer.runs.find(request.run_id, self.identity)
-        response = decode(
-            value_of(request.response), trusted=self._peer.accepts_code, home=self.namespace.id
-        )
+        response = self._decoded(request.response)
         changed = (
             run is not None
             and run.run is not None
@@ -127,10 +129,12 @@ class Session:
 
     def _register_code(self, request_id: int, request: pb.RegisterCode) -> None:
         self._peer.require_code_accepted("registering steps")
+        bundle = bundle_of(request.bundle)
         register_steps(
             self.namespace,
-            bundle_of(request.bundle),
+            bundle,
             tuple(request.step_names),
+            self._refs.pinned(bundle),
             lambda ids: self._reply(request_id, registered=pb.Registered(step_ids=ids)),
             partial(self._refuse, request_id),
         )
@@ -151,12 +155,14 @@ class Session:
                 workflow_name=name,
                 limits=self._peer.limits,
                 home=self.namespace.id,
+                refs=KnownRefs(self._refs),
             )
         run = PeerRun(
             request.run_id,
             self.namespace,
             name,
-            report=partial(self._report, request_id, cell),
+            scope=self._refs,
+            report=partial(self._report, request_id, cell, request.cell.keep_values, log),
             log=log,
         )
         if request.on_disconnect == pb.ON_DISCONNECT_CANCEL:
@@ -178,24 +184,58 @@ class Session:
         source = CellSource(
             text=cell.text, label=cell.label, digest=cell.digest, futures=tuple(cell.futures)
         )
+        bundle = bundle_of(cell.bundle)
         return CellRun(
-            self.namespace, source, bundle_of(cell.bundle), tuple(cell.outputs), trusted=True
+            self.namespace,
+            source,
+            bundle,
+            tuple(cell.outputs),
+            trusted=True,
+            open_leaf=self._refs.pinned(bundle),
         )
 
     def _start_event(self, request: pb.StartRun) -> StartEvent:
         if not request.HasField("input"):
             return start_event(None)
-        value = decode(
-            value_of(request.input), trusted=self._peer.accepts_code, home=self.namespace.id
-        )
-        return start_event(value)
+        return start_event(self._decoded(request.input))
 
-    def _report(self, request_id: int, cell: CellRun | None, peer_run: PeerRun, run: Run) -> None:
+    def _decoded(self, message: pb.Value) -> Any:
+        value = decode(
+            value_of(message),
+            trusted=self._peer.accepts_code,
+            home=self.namespace.id,
+            open_leaf=self._refs.open_leaf,
+        )
+        return self._refs.resolved(value) if _MARKER in message.json else value
+
+    def _list_refs(self, request_id: int, _: pb.ListRefs) -> None:
+        table = self._peer.refs
+        refs = [ref_message(table.info(kept)) for kept in table.of_scope(self._refs)]
+        self._outbox.put(
+            pb.PeerFrame(request_id=request_id, ref_list=pb.RefList(refs=refs)).SerializeToString()
+        )
+
+    def _release_refs(self, request_id: int, request: pb.ReleaseRefs) -> None:
+        known = [self._peer.refs.release(uuid_of(uuid), self.identity) for uuid in request.uuids]
+        if request_id:
+            self._reply(request_id, done=pb.Done(changed=any(known)))
+
+    def _report(
+        self,
+        request_id: int,
+        cell: CellRun | None,
+        keep_values: bool,
+        log: UpdateLog | None,
+        peer_run: PeerRun,
+        run: Run,
+    ) -> None:
         self._calls.pop(peer_run.raw_id, None)
         try:
             result = run_result(
                 peer_run.raw_id,
                 run,
+                scope=self._refs,
+                keep_values=keep_values,
                 duration=peer_run.duration,
                 home=self.namespace.id,
                 same_minor=self._same_minor,
@@ -205,8 +245,8 @@ class Session:
         except BaseException as error:  # values run code of their own while they are encoded
             _log.exception("how run %s ended could not be told", peer_run.run_id)
             result = untold_result(peer_run.raw_id, run, error)
-        if peer_run.log is not None:
-            peer_run.log.ended(ended_update(result))
+        if log is not None:
+            log.ended(ended_update(result))
         self._outbox.put(pb.PeerFrame(request_id=request_id, result=result).SerializeToString())
 
     # ---------------------------------------------------------------------------------------------------------
@@ -216,6 +256,7 @@ class Session:
         self._outbox.close()
         for run in list(self._calls.values()):
             run.cancel("the client is gone")
+        self._refs.end()
         self._peer.namespaces.leave(self.namespace)
 
 
@@ -250,4 +291,6 @@ _HANDLERS: dict[str, Callable[[Session, int, Any], None]] = {
     "answer_input": Session._answer_input,
     "register_code": Session._register_code,
     "start_run": Session._start_run,
+    "list_refs": Session._list_refs,
+    "release_refs": Session._release_refs,
 }

@@ -17,6 +17,7 @@ from blazen_nb.errors import LimitError, text_of, unicode_of
 from blazen_nb.events import Event
 from blazen_nb.peer import capture
 from blazen_nb.peer.growing import Growing, GrowingEvents, GrowingOutput
+from blazen_nb.peer.leaving import KnownRefs
 from blazen_nb.shipping.values import encode
 from blazen_nb.updates import DisplayAction, StepOutcome, StreamName
 from blazen_nb.wire.limits import Limits
@@ -41,6 +42,7 @@ class UpdateLog:
         workflow_name: str,
         limits: Limits,
         home: str,
+        refs: KnownRefs,
     ) -> None:
         self._outbox = outbox
         self._request_id = request_id
@@ -48,6 +50,7 @@ class UpdateLog:
         self._workflow_name = workflow_name
         self._limits = limits
         self._home = home
+        self._refs = refs
         self._lock = threading.RLock()
         self._seq = 0
         self._growing: Growing | None = None
@@ -114,14 +117,19 @@ class UpdateLog:
             }
         )
 
-    def event_published(self, event: Event) -> None:
+    def event_published(self, event: Event, step_id: str | None) -> None:
         """See Observer; the fields are encoded now, later changes to them do not show.
 
         Raises:
             EncodeError: A field cannot travel.
             LimitError: The event is larger than a message may be.
         """
-        encoded = encode(event.to_dict(), home=self._home, limit=self._limits.message_bytes)
+        encoded = encode(
+            event.to_dict(),
+            home=self._home,
+            limit=self._limits.message_bytes,
+            diversion=self._refs,
+        )
         with self._lock:
             if self._is_unread:
                 return

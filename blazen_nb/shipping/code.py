@@ -11,6 +11,7 @@ from typing import Any
 
 from blazen_nb.errors import BlazenError, EnvironmentMismatchError, ShippingError, text_of
 from blazen_nb.shipping.cell import compile_cell, file_name_for, make_source, run_sync
+from blazen_nb.shipping.diversion import OpenLeaf
 from blazen_nb.shipping.environment import python_minor
 from blazen_nb.shipping.sources import RecordedCells, SourceUnit, find_source
 from blazen_nb.shipping.values import EncodedValue, decode
@@ -70,11 +71,15 @@ def install_bundle(
     namespace_id: str,
     trusted: bool,
     replace: bool = False,
+    open_leaf: OpenLeaf | None = None,
 ) -> set[str]:
     """Put what arrived into the namespace; returns the names that were set.
 
     A name whose part is already there unchanged stays as it is. A name that code on this peer assigned wins over
     what arrives, unless ``replace``.
+
+    Args:
+        open_leaf: Finds the objects that refs among the values stand for.
 
     Raises:
         ShippingError: a module is missing here, a definition fails, a value is from an untrusted side.
@@ -82,7 +87,7 @@ def install_bundle(
     """
     arrivals: dict[str, _Arrival] = module_dict.setdefault(_ARRIVED, {})
     digests = bundle.digests
-    makers = _makers(bundle, module_dict, namespace_id, trusted)
+    makers = _makers(bundle, module_dict, namespace_id, trusted, open_leaf)
     names_set: set[str] = set()
     for name, make in makers.items():
         arrival = arrivals.get(name)
@@ -113,7 +118,11 @@ def source_of_step(function: Any, cells: RecordedCells | None = None) -> SourceU
 
 
 def _makers(
-    bundle: CodeBundle, module_dict: dict[str, Any], namespace_id: str, trusted: bool
+    bundle: CodeBundle,
+    module_dict: dict[str, Any],
+    namespace_id: str,
+    trusted: bool,
+    open_leaf: OpenLeaf | None,
 ) -> dict[str, Callable[[], Any]]:
     """How to make each name's object, in the order in which they need each other."""
     makers: dict[str, Callable[[], Any]] = {}
@@ -130,7 +139,7 @@ def _makers(
         parts[unit.name] = partial(_define, unit, module_dict, namespace_id, bundle.python)
     home = str(module_dict.get("__name__", "__main__"))
     for name, value in bundle.values:
-        parts[name] = partial(_open, name, value, trusted, home)
+        parts[name] = partial(_open, name, value, trusted, home, open_leaf)
     makers.update((name, parts[name]) for name in bundle.order if name in parts)
     for name, make in parts.items():
         makers.setdefault(name, make)
@@ -180,9 +189,11 @@ def _define(unit: SourceUnit, module_dict: dict[str, Any], namespace_id: str, py
         ) from error
 
 
-def _open(name: str, value: EncodedValue, trusted: bool, home: str) -> Any:
+def _open(
+    name: str, value: EncodedValue, trusted: bool, home: str, open_leaf: OpenLeaf | None
+) -> Any:
     try:
-        return decode(value, trusted=trusted, home=home)
+        return decode(value, trusted=trusted, home=home, open_leaf=open_leaf)
     except BlazenError as error:
         raise type(error)(f"{name}: {error}") from error
 

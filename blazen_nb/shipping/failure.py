@@ -14,8 +14,9 @@ from typing import Any
 from blazen_nb import errors
 from blazen_nb.errors import BlazenError, EncodeError, Failure, text_of, unicode_of
 from blazen_nb.events import is_json
+from blazen_nb.shipping.diversion import Leaf
 from blazen_nb.shipping.frames import cut_frames, frames_of, origin_of, render_text
-from blazen_nb.shipping.values import EncodedValue, Leaf, decode, decode_leaf, encode, encode_leaf
+from blazen_nb.shipping.values import EncodedValue, decode, decode_leaf, encode, encode_leaf
 
 PLAIN = "exception"
 """The codec of exceptions that need no pickle: a builtin or blazen_nb class with JSON arguments."""

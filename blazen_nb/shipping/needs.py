@@ -11,6 +11,7 @@ from typing import Any
 
 from blazen_nb.errors import BlazenError, LimitError, ShippingError
 from blazen_nb.shipping.code import CodeBundle, Import
+from blazen_nb.shipping.diversion import Diversion
 from blazen_nb.shipping.installed import is_installed
 from blazen_nb.shipping.names import CellNames, read_names
 from blazen_nb.shipping.pickling import find_object
@@ -125,6 +126,7 @@ def find_needs(
     cells: RecordedCells,
     same_minor: bool = True,
     home: str = "__main__",
+    diversion: Diversion | None = None,
 ) -> Needs:
     """What these names stand for in the notebook, with all they need in turn.
 
@@ -138,9 +140,10 @@ def find_needs(
         cells: The cells that ran in the notebook.
         same_minor: Whether the peer runs this Python minor; only then may bytecode travel.
         home: The name of the notebook's module.
+        diversion: Lets refs among the values travel as refs.
     """
     roots = names if isinstance(names, CellNames) else CellNames(free=frozenset(names))
-    finder = _Finder(user_ns, cells, same_minor, home)
+    finder = _Finder(user_ns, cells, same_minor, home, diversion)
     finder.dotted.update(roots.dotted)
     parts: dict[str, _Part] = {}
     waiting = sorted(roots.free | roots.maybe)
@@ -158,12 +161,18 @@ def find_needs(
 
 class _Finder:
     def __init__(
-        self, user_ns: Mapping[str, Any], cells: RecordedCells, same_minor: bool, home: str
+        self,
+        user_ns: Mapping[str, Any],
+        cells: RecordedCells,
+        same_minor: bool,
+        home: str,
+        diversion: Diversion | None,
     ) -> None:
         self._user_ns = user_ns
         self._cells = cells
         self._same_minor = same_minor
         self._home = home
+        self._diversion = diversion
         self._units: dict[str, SourceUnit | None] = {}
         self.dotted: set[str] = set()
 
@@ -234,6 +243,7 @@ class _Finder:
                 named=self,
                 limit=VALUES_LIMIT,
                 defining=name,
+                diversion=self._diversion,
             )
         except LimitError:
             return _Part(problem=_too_large(name, f"more than {_mib(VALUES_LIMIT)}"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import cache
 from types import FunctionType
 from typing import Any, TypeVar
@@ -20,6 +20,9 @@ from blazen_nb.shipping.environment import python_minor, require_same_minor
 PLAIN = "pickle"
 WITH_BYTECODE = "cloudpickle-"
 """The codec tag of pickles with bytecode inside is this and the Python minor version."""
+
+LEAST_BUFFER = 64 << 10
+"""A buffer below this size goes into the pickle, not beside it."""
 
 _LARGEST_BY_VALUE = 1 << 20
 """A class that drags more than this along (a global it reads) goes by name only."""
@@ -39,6 +42,8 @@ class Pickling:
     ) -> None:
         self.same_minor = same_minor
         self.limit = limit
+        self.buffers: list[memoryview] | None = None
+        """Where large buffers go that are to travel beside the pickles; None = into them."""
         self.references: set[str] = set()
         """Top-level names of home that the pickles refer to."""
         self._home = home
@@ -55,6 +60,7 @@ class Pickling:
             Exception: it cannot be pickled; whatever its own methods raise.
         """
         self._has_bytecode = False
+        buffers = len(self.buffers or ())
         try:
             payload = self._run(_PlainPickler, value)
         except LimitError:
@@ -62,6 +68,7 @@ class Pickling:
         except Exception:  # objects raise anything from their __reduce__
             if not self.same_minor:
                 raise
+            del (self.buffers or [])[buffers:]
             payload = self._run(_cloud_pickler(), value)
             self._has_bytecode = True
         return (f"{WITH_BYTECODE}{python_minor()}" if self._has_bytecode else PLAIN), payload
@@ -75,12 +82,26 @@ class Pickling:
         self.references.add(top)
         return _home_object, (name, None if top in self._named else self._by_value(name, obj))
 
+    def goes_along(self, buffer: pickle.PickleBuffer) -> bool:
+        """Whether the buffer belongs into the pickle; else it is among ``buffers`` from now on."""
+        if self.buffers is None:
+            return True
+        try:
+            raw = buffer.raw()
+        except BufferError:  # not contiguous
+            return True
+        if raw.nbytes < LEAST_BUFFER:
+            return True
+        self.buffers.append(raw)
+        return False
+
     def must_spell_out(self, obj: Any) -> bool:
         """True for the very object that the other side will define by this value."""
         return bool(self._defining) and self._home_name(obj) == self._defining
 
     def culprit(self, value: Any, depth: int = 4) -> tuple[str, Any]:
         """The path to the innermost part of an object that cannot be pickled, and that part."""
+        self.buffers = None
         for step, part in _parts(value):
             try:
                 _cloud_pickler()(io.BytesIO(), self).dump(part)
@@ -124,8 +145,11 @@ class Unpickling:
         self._home = home
         self._spelled: dict[str, Any] = {}
 
-    def load(self, tag: str, payload: bytes) -> Any:
+    def load(self, tag: str, payload: bytes, buffers: Iterable[Any] = ()) -> Any:
         """The object; this runs code of whoever made the pickle.
+
+        Args:
+            buffers: Those that travelled beside it, in order.
 
         Raises:
             EnvironmentMismatchError: it has bytecode of another Python minor.
@@ -136,7 +160,7 @@ class Unpickling:
             theirs = tag.removeprefix(WITH_BYTECODE)
             require_same_minor(python_minor(), theirs, "a function or class by value")
         try:
-            return self._run(payload)
+            return self._run(payload, buffers)
         except BlazenError:
             raise
         except ModuleNotFoundError as error:
@@ -166,13 +190,13 @@ class Unpickling:
             )
         return self._spelled[name]
 
-    def _run(self, payload: bytes) -> Any:
-        return _Unpickler(payload, self._home, self).load()
+    def _run(self, payload: bytes, buffers: Iterable[Any] = ()) -> Any:
+        return _Unpickler(payload, buffers, self._home, self).load()
 
 
 class _PlainPickler(pickle.Pickler):
     def __init__(self, buffer: io.BytesIO, job: Pickling) -> None:
-        super().__init__(buffer, protocol=5)
+        super().__init__(buffer, protocol=5, buffer_callback=job.goes_along)
         self._job = job
 
     def reducer_override(self, obj: Any) -> Any:
@@ -187,7 +211,7 @@ def _cloud_pickler() -> Callable[[io.BytesIO, Pickling], Any]:
 
     class CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]
         def __init__(self, buffer: io.BytesIO, job: Pickling) -> None:
-            super().__init__(buffer, protocol=5)
+            super().__init__(buffer, protocol=5, buffer_callback=job.goes_along)
             self._job = job
 
         def reducer_override(self, obj: Any) -> Any:
@@ -198,8 +222,8 @@ def _cloud_pickler() -> Callable[[io.BytesIO, Pickling], Any]:
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, payload: bytes, home: str, job: Unpickling) -> None:
-        super().__init__(io.BytesIO(payload))
+    def __init__(self, payload: bytes, buffers: Iterable[Any], home: str, job: Unpickling) -> None:
+        super().__init__(io.BytesIO(payload), buffers=buffers)
         self._home = home
         self._job = job
 

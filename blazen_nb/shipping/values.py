@@ -1,4 +1,4 @@
-"""Values as JSON with leaves, and back; knows nothing of frames or refs.
+"""Values as JSON with leaves, and back; knows nothing of frames, and of refs only that some leaves are not its own.
 
 JSON stays JSON. What JSON cannot give back exactly is marked inside it by a dict with one key:
 
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from blazen_nb.errors import BlazenError, EncodeError, LimitError, ShippingError
 from blazen_nb.shipping.arrays import ARRAY, SCALAR, decode_array, encode_array
+from blazen_nb.shipping.diversion import FOREIGN, Diversion, Leaf, OpenLeaf
 from blazen_nb.shipping.pickling import PLAIN, WITH_BYTECODE, Pickling, Unpickling, reason_of
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
@@ -25,8 +26,6 @@ _LONGEST_INT_BITS = 10_000
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 _loads = json.JSONDecoder().decode
 
-Leaf = tuple[str, bytes]
-"""(codec tag, payload)"""
 _Path = tuple[Any, str] | None
 """The way into a value, innermost step first; put together only for an error."""
 
@@ -53,6 +52,7 @@ def encode(
     named: Container[str] = frozenset(),
     limit: int | None = None,
     defining: str = "",
+    diversion: Diversion | None = None,
 ) -> EncodedValue:
     """The value, encoded.
 
@@ -63,6 +63,7 @@ def encode(
         named: Names of home that the other side has; a class not in here travels by value too.
         limit: Refuse to make more bytes than this.
         defining: The name of home that the value will be on the other side, so never sent by this name.
+        diversion: Makes the leaves that are not codecs' own.
 
     Raises:
         EncodeError: naming the place in the value that cannot travel.
@@ -78,16 +79,23 @@ def encode(
     pickling = Pickling(
         same_minor=same_minor, home=home, named=named, limit=limit, defining=defining
     )
-    return _Writer(pickling).write(value)
+    return _Writer(pickling, limit, diversion).write(value)
 
 
-def decode(encoded: EncodedValue, *, trusted: bool, home: str = "__main__") -> Any:
+def decode(
+    encoded: EncodedValue,
+    *,
+    trusted: bool,
+    home: str = "__main__",
+    open_leaf: OpenLeaf | None = None,
+) -> Any:
     """The value again.
 
     Args:
         encoded: What the other side encoded.
         trusted: Whether the other side may run code here, which is what unpickling amounts to.
         home: The module in which named classes and functions are looked up.
+        open_leaf: Opens the leaves that a diversion made.
 
     Raises:
         EncodeError: the bytes are not what ``encode`` writes.
@@ -98,7 +106,7 @@ def decode(encoded: EncodedValue, *, trusted: bool, home: str = "__main__") -> A
         if not encoded.leaves and '"$' not in text:
             return _loads(text)
         unpickling = Unpickling(home)
-        leaves = [_decode_leaf(*leaf, trusted, unpickling) for leaf in encoded.leaves]
+        leaves = [_decode_leaf(*leaf, trusted, unpickling, open_leaf) for leaf in encoded.leaves]
         return json.loads(text, object_hook=_Reader(leaves).unmark)
     except BlazenError:
         raise
@@ -116,7 +124,7 @@ def encode_leaf(
 ) -> Leaf:
     """One object as (codec tag, payload), whatever JSON could do; arguments and errors as for ``encode``."""
     pickling = Pickling(same_minor=same_minor, home=home, named=named, limit=limit, defining="")
-    return _Writer(pickling).leaf(value, None)
+    return _Writer(pickling, limit, None).leaf(value, None)
 
 
 def decode_leaf(tag: str, payload: bytes, *, trusted: bool, home: str = "__main__") -> Any:
@@ -124,11 +132,19 @@ def decode_leaf(tag: str, payload: bytes, *, trusted: bool, home: str = "__main_
     return _decode_leaf(tag, payload, trusted, Unpickling(home))
 
 
-def _decode_leaf(tag: str, payload: bytes, trusted: bool, unpickling: Unpickling) -> Any:
+def _decode_leaf(
+    tag: str,
+    payload: bytes,
+    trusted: bool,
+    unpickling: Unpickling,
+    open_leaf: OpenLeaf | None = None,
+) -> Any:
     if not isinstance(payload, bytes) or not isinstance(tag, str):
         raise EncodeError("a leaf that arrived is no (tag, bytes) pair")
     if tag == "bytes":
         return payload
+    if tag in FOREIGN and open_leaf is not None:
+        return open_leaf(tag, payload)
     if tag in (ARRAY, SCALAR):
         return decode_array(tag, payload)
     if tag != PLAIN and not tag.startswith(WITH_BYTECODE):
@@ -137,12 +153,17 @@ def _decode_leaf(tag: str, payload: bytes, trusted: bool, unpickling: Unpickling
             "upgrade blazen-nb on this side"
         )
     if not trusted:
-        raise ShippingError(
-            "a pickled value arrived from a side that may not run code here, and was not opened. "
-            "Send JSON, bytes or NumPy arrays; or connect by TLS or with trust_peer=True (on a client), "
-            'or accept code with accept_code="authenticated" (on a peer).'
-        )
+        raise leaf_refusal()
     return unpickling.load(tag, payload)
+
+
+def leaf_refusal() -> ShippingError:
+    """For a pickle from a side that is not trusted."""
+    return ShippingError(
+        "a pickled value arrived from a side that may not run code here, and was not opened. "
+        "Send JSON, bytes or NumPy arrays; or connect by TLS or with trust_peer=True (on a client), "
+        'or accept code with accept_code="authenticated" (on a peer).'
+    )
 
 
 def _is_plain(value: Any) -> bool:
@@ -165,8 +186,12 @@ def _is_plain(value: Any) -> bool:
 class _Writer:
     """Turns one value into a JSON tree and leaves."""
 
-    def __init__(self, pickling: Pickling) -> None:
+    def __init__(self, pickling: Pickling, limit: int | None, diversion: Diversion | None) -> None:
         self._pickling = pickling
+        self._limit = limit
+        self._diversion = diversion
+        if diversion is not None and diversion.largest_leaf is not None:
+            pickling.limit = min(limit or diversion.largest_leaf, diversion.largest_leaf)
         self._leaves: list[Leaf] = []
         self._leaves_size = 0
         self._open: set[int] = set()
@@ -176,18 +201,21 @@ class _Writer:
             text = _dumps(self._tree(value, None)).encode("utf-8", "surrogatepass")
         except RecursionError:
             raise EncodeError("the value is nested too deeply to travel: flatten it") from None
-        _refuse_above(self._pickling.limit, len(text) + self._leaves_size)
+        _refuse_above(self._limit, len(text) + self._leaves_size)
         return EncodedValue(text, tuple(self._leaves), frozenset(self._pickling.references))
 
-    def leaf(self, value: Any, path: _Path) -> Leaf:
+    def _coded(self, value: Any) -> Leaf:
         if type(value) is bytes:
             return "bytes", value
         if type(value).__module__ == "numpy":
             array = encode_array(value)
             if array is not None:
                 return array
+        return self._pickling.dump(value)
+
+    def leaf(self, value: Any, path: _Path) -> Leaf:
         try:
-            return self._pickling.dump(value)
+            return self._coded(value)
         except LimitError:
             raise
         except Exception as error:  # objects raise anything from their __reduce__
@@ -225,11 +253,27 @@ class _Writer:
         }
 
     def _add(self, value: Any, path: _Path) -> dict[str, int]:
-        leaf = self.leaf(value, path)
+        leaf = self.leaf(value, path) if self._diversion is None else self._diverted(value, path)
         self._leaves_size += len(leaf[1])
-        _refuse_above(self._pickling.limit, self._leaves_size)
+        _refuse_above(self._limit, self._leaves_size)
         self._leaves.append(leaf)
         return {"$leaf": len(self._leaves) - 1}
+
+    def _diverted(self, value: Any, path: _Path) -> Leaf:
+        diversion = self._diversion
+        assert diversion is not None
+        leaf = diversion.take(value)
+        if leaf is not None:
+            return leaf
+        largest = diversion.largest_leaf
+        try:
+            _refuse_above(largest, _weight(value))  # before anything is copied
+            leaf = self._coded(value)
+            _refuse_above(largest, len(leaf[1]))
+            return leaf
+        except Exception:  # objects raise anything from their __reduce__
+            leaf = diversion.take_rest(value)
+        return self.leaf(value, path) if leaf is None else leaf
 
     def _cannot_travel(self, value: Any, path: _Path, error: Exception) -> EncodeError:
         inner, culprit = self._pickling.culprit(value)
@@ -273,6 +317,11 @@ def _list(content: Any) -> list[Any]:
     if type(content) is not list:
         raise EncodeError("a value that arrived has a marker without a list")
     return content
+
+
+def _weight(value: Any) -> int:
+    size = len(value) if type(value) is bytes else getattr(value, "nbytes", 0)
+    return size if type(size) is int else 0
 
 
 def _refuse_above(limit: int | None, size: int) -> None:

@@ -134,6 +134,44 @@ class SubWorkflowResponse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubWorkflowEvent:
+    """An event of a workflow's stream; Blazen names the call that sends them and leaves their form open."""
+
+    seq: int
+    """From 1, without a gap."""
+    event_type: str
+    step_id: str | None = None
+    """The step that wrote it."""
+    event_json: bytes = b"{}"
+    response: bytes | None = None
+    """In the last one only: the SubWorkflowResponse."""
+    envelope_version: int = ENVELOPE_VERSION
+
+    def encode(self) -> bytes:
+        """The event as a postcard payload."""
+        writer = _write_envelope(self.envelope_version)
+        writer.u64(self.seq)
+        writer.text(self.event_type)
+        writer.option(self.step_id, writer.text)
+        writer.blob(self.event_json)
+        writer.option(self.response, writer.blob)
+        return writer.finish()
+
+    @classmethod
+    def decode(cls, payload: bytes) -> SubWorkflowEvent:
+        """The event that a postcard payload holds."""
+        reader, version = _read_envelope(payload)
+        return cls(
+            envelope_version=version,
+            seq=reader.u64(),
+            event_type=reader.text(),
+            step_id=reader.option(reader.text),
+            event_json=reader.blob(),
+            response=reader.option(reader.blob),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _RefRequest:
     ref_uuid: UUID
     envelope_version: int = ENVELOPE_VERSION

@@ -22,7 +22,13 @@ class Limits:
     output_backlog: int = 4 << 20
     """Characters of output that wait for a slow reader, in each run; beyond that output is cut and counted."""
     cell_value_bytes: int = 1 << 20
-    """The last value of a cell comes along up to this size; larger ones stay, only their display comes."""
+    """A value of a cell, and a part of a result that is not JSON, comes along up to this size; larger ones are refs."""
+    refs: int = 10_000
+    """Refs that a run holds at once."""
+    ref_lease_seconds: float = 12 * 3600.0
+    """How long a ref is kept that was made for a caller without a session, after it was last used."""
+    upload_bytes: int = 2 << 30
+    """One value that a client puts here."""
 
 
 DEFAULT_LIMITS = Limits()

@@ -8,9 +8,10 @@ from dataclasses import fields
 from typing import Any
 
 from blazen_nb import updates as up
-from blazen_nb.errors import EncodeError, Failure, FailureFrame
+from blazen_nb.errors import EncodeError, Failure, FailureFrame, PeerError, text_of, unicode_of
 from blazen_nb.events import Event, event_from_wire
 from blazen_nb.shipping.code import CodeBundle
+from blazen_nb.shipping.diversion import OpenLeaf
 from blazen_nb.shipping.sources import SourceUnit
 from blazen_nb.shipping.values import EncodedValue, decode
 from blazen_nb.wire.v1 import kernel_pb2 as pb
@@ -61,6 +62,12 @@ def bundle_of(message: pb.CodeBundle) -> CodeBundle:
         order=tuple(message.order),
         python=message.python,
     )
+
+
+def refusal_of(error: BaseException) -> pb.Refusal:
+    """What a caller is told of an error that is no run's."""
+    kind = error.kind if isinstance(error, PeerError) else type(error).__name__
+    return pb.Refusal(kind=kind, message=unicode_of(text_of(error)))
 
 
 def failure_message(failure: Failure) -> pb.Failure:
@@ -115,7 +122,9 @@ def usage_of(message: pb.Usage) -> up.Usage:
     return up.Usage(**{name: getattr(message, name) for name in _USAGE_FIELDS})
 
 
-def updates_of(message: pb.RunUpdate, run_id: str, *, trusted: bool) -> list[up.Update]:
+def updates_of(
+    message: pb.RunUpdate, run_id: str, *, trusted: bool, open_leaf: OpenLeaf | None = None
+) -> list[up.Update]:
     """The updates in a message: one, or one an event.
 
     Raises:
@@ -124,7 +133,7 @@ def updates_of(message: pb.RunUpdate, run_id: str, *, trusted: bool) -> list[up.
     kind = message.WhichOneof("kind")
     if kind == "events":
         first = message.seq
-        events = events_of(message.events, trusted=trusted)
+        events = events_of(message.events, trusted=trusted, open_leaf=open_leaf)
         return [
             up.EventPublished(run_id=run_id, seq=first + i, event=event)
             for i, event in enumerate(events)
@@ -134,14 +143,16 @@ def updates_of(message: pb.RunUpdate, run_id: str, *, trusted: bool) -> list[up.
     return [reader(getattr(message, kind), run_id, message.seq)] if reader and kind else []
 
 
-def events_of(message: pb.EventsUpdate, *, trusted: bool) -> Iterable[Event]:
+def events_of(
+    message: pb.EventsUpdate, *, trusted: bool, open_leaf: OpenLeaf | None = None
+) -> Iterable[Event]:
     """The events of a batch, in order.
 
     Raises:
         EncodeError: The batch cannot be read.
     """
     leaves = tuple((leaf.type_tag, leaf.data) for leaf in message.leaves)
-    items = decode(EncodedValue(message.json, leaves), trusted=trusted)
+    items = decode(EncodedValue(message.json, leaves), trusted=trusted, open_leaf=open_leaf)
     types = list(message.types)
     try:
         return [event_from_wire(types[position], event_fields) for position, event_fields in items]

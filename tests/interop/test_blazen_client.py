@@ -148,11 +148,6 @@ def test_a_timeout_is_an_answer_that_says_so(calls: Calls) -> None:
     assert answer["error"] == "workflow timed out after 1s"
 
 
-def test_a_result_that_is_not_json_is_an_answer_that_says_so(calls: Calls) -> None:
-    (answer,) = calls(invoke("interop::live"))
-    assert "not JSON" in answer["error"]
-
-
 def test_what_cannot_be_called_is_refused_and_the_next_call_goes_through(calls: Calls) -> None:
     answers = calls(
         invoke(),

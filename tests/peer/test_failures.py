@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from blazen_nb import AsyncPeerClient, Context, Event, PeerClient, StartEvent, StopEvent, step
+from blazen_nb import (
+    AsyncPeerClient,
+    Context,
+    Event,
+    PeerClient,
+    RemoteRef,
+    StartEvent,
+    StopEvent,
+    step,
+)
 from blazen_nb.errors import EncodeError, LimitError, WorkflowError
 from blazen_nb.shipping.cell import parse_cell
 from blazen_nb.testing import LocalPeer
@@ -163,19 +172,26 @@ def test_an_exception_that_cannot_be_written_ends_the_run_for_every_kind_of_call
     assert str(blocking.value) == str(started.value)
 
 
-@pytest.mark.parametrize("kind", ["ValueError", "SystemExit"])
-def test_a_result_that_fails_while_it_is_written_ends_the_run_for_every_kind_of_caller(
-    client: PeerClient, kind: str
+def test_a_result_that_takes_the_encoder_down_ends_the_run_for_every_kind_of_caller(
+    client: PeerClient,
 ) -> None:
-    with pytest.raises(EncodeError, match=kind):
-        client.run_remote_workflow("w", ["failures::fussy"], {"kind": kind})
-    handle = client.start_remote_workflow("w", ["failures::fussy"], {"kind": kind})
+    with pytest.raises(EncodeError, match="SystemExit"):
+        client.run_remote_workflow("w", ["failures::fussy"], {"kind": "SystemExit"})
+    handle = client.start_remote_workflow("w", ["failures::fussy"], {"kind": "SystemExit"})
     ended = list(handle.updates())[-1]
     assert isinstance(ended, Ended)
     assert ended.outcome == "succeeded"
-    with pytest.raises(EncodeError, match=kind):
+    with pytest.raises(EncodeError, match="SystemExit"):
         handle.result(SECONDS)
     assert client.describe().runs == ()
+
+
+def test_a_part_of_a_result_that_refuses_to_be_written_stays_as_a_ref(client: PeerClient) -> None:
+    result = client.run_remote_workflow("w", ["failures::fussy"], {"kind": "ValueError"}).result
+    assert result[0] == 1
+    assert isinstance(result[1], RemoteRef)
+    with pytest.raises(EncodeError, match="Fussy cannot be pickled"):
+        result[1].fetch()
 
 
 def test_an_event_that_cannot_be_routed_fails_its_run(client: PeerClient) -> None:

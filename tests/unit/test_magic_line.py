@@ -108,9 +108,14 @@ def test_an_input_keeps_the_identity_of_the_notebooks_value() -> None:
 
 
 def test_all_options_are_read() -> None:
-    line = '-p $name -o a,b --timeout {n * 10} --input {"x": 1} --quiet'
+    line = '-p $name -o a,b --timeout {n * 10} --input {"x": 1} --ref --quiet'
     assert parse_line(line, NAMES) == RemoteArguments(
-        peer="gpu1", out=("a", "b"), timeout=30.0, input={"x": 1}, quiet=True
+        peer="gpu1",
+        out=("a", "b"),
+        timeout=30.0,
+        input={"x": 1},
+        keep_values=True,
+        quiet=True,
     )
 
 
@@ -146,5 +151,7 @@ def test_what_is_wrong_is_said_with_a_hint(line: str, says: str) -> None:
 
 def test_help_lists_every_option() -> None:
     text = help_text()
-    assert all(option in text for option in ("--peer", "--out", "--timeout", "--input", "--quiet"))
+    assert all(
+        option in text for option in ("--peer", "--out", "--ref", "--timeout", "--input", "--quiet")
+    )
     assert parse_line("--help", {}).wants_help

@@ -1,7 +1,11 @@
-"""How frames travel between a client and a peer; a file for each way. Nothing above knows which one it is."""
+"""How frames, and values in bulk, travel between a client and a peer; a file for each way.
+
+Nothing above knows which one it is.
+"""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 
@@ -27,6 +31,20 @@ class Transport(Protocol):
 
         Raises:
             BlazenError: The stream is gone.
+        """
+
+    def fetch(self, request: bytes) -> AsyncIterator[bytes]:
+        """The chunks that answer a GetRequest; the peer sends no faster than they are read.
+
+        Raises:
+            BlazenError: The call broke or was refused.
+        """
+
+    async def send(self, chunks: AsyncIterator[bytes]) -> bytes:
+        """Send the chunks of a value, no faster than the peer reads them; the answer is a PutReply.
+
+        Raises:
+            BlazenError: The call broke or was refused.
         """
 
     async def close(self) -> None:

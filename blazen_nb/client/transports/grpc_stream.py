@@ -1,6 +1,8 @@
-"""Frames over one bidirectional gRPC stream."""
+"""Frames over one bidirectional gRPC stream, values in bulk over calls beside it."""
 
 from __future__ import annotations
+
+from collections.abc import AsyncIterator
 
 import grpc
 import grpc.aio
@@ -14,6 +16,8 @@ from blazen_nb.wire.tls import ClientTls
 _SESSION = "/blazen_nb.wire.v1.PeerKernel/Session"
 _WRITE_FAILED = "Internal error from Core"
 """What gRPC says of a call after a write to it has failed, whatever it had ended with."""
+_GET_VALUE = "/blazen_nb.wire.v1.PeerKernel/GetValue"
+_PUT_VALUE = "/blazen_nb.wire.v1.PeerKernel/PutValue"
 _OPTIONS = [
     ("grpc.enable_http_proxy", 0),  # a proxy from the environment would be asked for loopback too
     (
@@ -38,6 +42,7 @@ class GrpcStream:
             if tls is None
             else grpc.aio.secure_channel(address.grpc_target, tls.credentials(), options=_OPTIONS)
         )
+        self._metadata = metadata
         self._stream = self._channel.stream_stream(_SESSION)(metadata=metadata)
 
     async def open(self) -> None:
@@ -69,6 +74,25 @@ class GrpcStream:
             raise self._why(error) from None
         except grpc.aio.UsageError:
             raise TransportError(f"the connection to {self._peer} is closed") from None
+
+    async def fetch(self, request: bytes) -> AsyncIterator[bytes]:
+        """See Transport."""
+        call = self._channel.unary_stream(_GET_VALUE)(request, metadata=self._metadata)
+        try:
+            async for chunk in call:
+                yield chunk
+        except grpc.RpcError as error:
+            raise from_rpc_error(error, what="ref", peer=f"the peer at {self._peer}") from None
+        finally:
+            call.cancel()  # a reader that stops early wants no more
+
+    async def send(self, chunks: AsyncIterator[bytes]) -> bytes:
+        """See Transport."""
+        call = self._channel.stream_unary(_PUT_VALUE)(chunks, metadata=self._metadata)
+        try:
+            return bytes(await call)
+        except grpc.RpcError as error:
+            raise from_rpc_error(error, what="ref", peer=f"the peer at {self._peer}") from None
 
     def _why(self, error: grpc.RpcError) -> BlazenError:
         if isinstance(error, grpc.aio.AioRpcError) and error.details() == _WRITE_FAILED:

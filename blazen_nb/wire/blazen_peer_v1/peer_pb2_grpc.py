@@ -85,7 +85,18 @@ class BlazenPeerServicer(object):
 
     def StreamSubWorkflowEvents(self, request, context):
         """Runs a workflow as InvokeSubWorkflow does and sends its events while it runs. Takes a SubWorkflowRequest.
-        Blazen names this call and does not define its answers.
+        Blazen names this call and does not define its answers. Here each answer is a postcard struct, SubWorkflowEvent:
+
+        envelope_version  u32            1
+        seq               u64            1, 2, 3 and so on without a gap
+        event_type        str            the event's type name, such as "blazen::InputRequestEvent"
+        step_id           Option<str>    the step that wrote it to the stream
+        event_json        bytes          its fields as a JSON object; a value that is not JSON is a session ref,
+        {"__blazen_session_ref__": "<uuid>"}
+        response          Option<bytes>  None; in the last answer, and only there, the SubWorkflowResponse
+
+        The last answer is the run's end: event_type is "blazen::StopEvent", event_json {}, and fields 16 to 18 are as
+        InvokeSubWorkflow has them. A caller that ends the call cancels the run.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

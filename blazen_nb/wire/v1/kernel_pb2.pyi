@@ -20,7 +20,7 @@ class ClientBatch(_message.Message):
     def __init__(self, frames: _Optional[_Iterable[_Union[ClientFrame, _Mapping]]] = ...) -> None: ...
 
 class ClientFrame(_message.Message):
-    __slots__ = ("request_id", "hello", "register_code", "start_run", "cancel_run", "describe", "find_names", "ping", "answer_input", "part")
+    __slots__ = ("request_id", "hello", "register_code", "start_run", "cancel_run", "describe", "find_names", "ping", "answer_input", "part", "release_refs", "list_refs")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     REGISTER_CODE_FIELD_NUMBER: _ClassVar[int]
@@ -31,6 +31,8 @@ class ClientFrame(_message.Message):
     PING_FIELD_NUMBER: _ClassVar[int]
     ANSWER_INPUT_FIELD_NUMBER: _ClassVar[int]
     PART_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_REFS_FIELD_NUMBER: _ClassVar[int]
+    LIST_REFS_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     hello: Hello
     register_code: RegisterCode
@@ -41,7 +43,9 @@ class ClientFrame(_message.Message):
     ping: Ping
     answer_input: AnswerInput
     part: Part
-    def __init__(self, request_id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., register_code: _Optional[_Union[RegisterCode, _Mapping]] = ..., start_run: _Optional[_Union[StartRun, _Mapping]] = ..., cancel_run: _Optional[_Union[CancelRun, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., find_names: _Optional[_Union[FindNames, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., answer_input: _Optional[_Union[AnswerInput, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ...) -> None: ...
+    release_refs: ReleaseRefs
+    list_refs: ListRefs
+    def __init__(self, request_id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., register_code: _Optional[_Union[RegisterCode, _Mapping]] = ..., start_run: _Optional[_Union[StartRun, _Mapping]] = ..., cancel_run: _Optional[_Union[CancelRun, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., find_names: _Optional[_Union[FindNames, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., answer_input: _Optional[_Union[AnswerInput, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., release_refs: _Optional[_Union[ReleaseRefs, _Mapping]] = ..., list_refs: _Optional[_Union[ListRefs, _Mapping]] = ...) -> None: ...
 
 class PeerBatch(_message.Message):
     __slots__ = ("frames",)
@@ -50,7 +54,7 @@ class PeerBatch(_message.Message):
     def __init__(self, frames: _Optional[_Iterable[_Union[PeerFrame, _Mapping]]] = ...) -> None: ...
 
 class PeerFrame(_message.Message):
-    __slots__ = ("request_id", "welcome", "refusal", "registered", "run_started", "done", "description", "missing_names", "pong", "update", "result", "part")
+    __slots__ = ("request_id", "welcome", "refusal", "registered", "run_started", "done", "description", "missing_names", "pong", "update", "result", "part", "ref_list")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
@@ -63,6 +67,7 @@ class PeerFrame(_message.Message):
     UPDATE_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     PART_FIELD_NUMBER: _ClassVar[int]
+    REF_LIST_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     welcome: Welcome
     refusal: Refusal
@@ -75,7 +80,8 @@ class PeerFrame(_message.Message):
     update: RunUpdate
     result: RunResult
     part: Part
-    def __init__(self, request_id: _Optional[int] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., registered: _Optional[_Union[Registered, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., missing_names: _Optional[_Union[MissingNames, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., update: _Optional[_Union[RunUpdate, _Mapping]] = ..., result: _Optional[_Union[RunResult, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ...) -> None: ...
+    ref_list: RefList
+    def __init__(self, request_id: _Optional[int] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., registered: _Optional[_Union[Registered, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., missing_names: _Optional[_Union[MissingNames, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., update: _Optional[_Union[RunUpdate, _Mapping]] = ..., result: _Optional[_Union[RunResult, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., ref_list: _Optional[_Union[RefList, _Mapping]] = ...) -> None: ...
 
 class Part(_message.Message):
     __slots__ = ("part_id", "data", "last")
@@ -102,6 +108,74 @@ class Leaf(_message.Message):
     type_tag: str
     data: bytes
     def __init__(self, type_tag: _Optional[str] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class Ref(_message.Message):
+    __slots__ = ("uuid", "node_id", "incarnation", "type_tag", "type_name", "has_shape", "shape", "dtype", "size", "device", "lifetime", "created_at_epoch_ms", "held")
+    UUID_FIELD_NUMBER: _ClassVar[int]
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    TYPE_TAG_FIELD_NUMBER: _ClassVar[int]
+    TYPE_NAME_FIELD_NUMBER: _ClassVar[int]
+    HAS_SHAPE_FIELD_NUMBER: _ClassVar[int]
+    SHAPE_FIELD_NUMBER: _ClassVar[int]
+    DTYPE_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    LIFETIME_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_EPOCH_MS_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    uuid: bytes
+    node_id: str
+    incarnation: str
+    type_tag: str
+    type_name: str
+    has_shape: bool
+    shape: _containers.RepeatedScalarFieldContainer[int]
+    dtype: str
+    size: int
+    device: str
+    lifetime: str
+    created_at_epoch_ms: int
+    held: bool
+    def __init__(self, uuid: _Optional[bytes] = ..., node_id: _Optional[str] = ..., incarnation: _Optional[str] = ..., type_tag: _Optional[str] = ..., type_name: _Optional[str] = ..., has_shape: bool = ..., shape: _Optional[_Iterable[int]] = ..., dtype: _Optional[str] = ..., size: _Optional[int] = ..., device: _Optional[str] = ..., lifetime: _Optional[str] = ..., created_at_epoch_ms: _Optional[int] = ..., held: bool = ...) -> None: ...
+
+class GetRequest(_message.Message):
+    __slots__ = ("uuid", "python", "raw")
+    UUID_FIELD_NUMBER: _ClassVar[int]
+    PYTHON_FIELD_NUMBER: _ClassVar[int]
+    RAW_FIELD_NUMBER: _ClassVar[int]
+    uuid: bytes
+    python: str
+    raw: bool
+    def __init__(self, uuid: _Optional[bytes] = ..., python: _Optional[str] = ..., raw: bool = ...) -> None: ...
+
+class ValueChunk(_message.Message):
+    __slots__ = ("header", "data", "refusal")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    header: ValueHeader
+    data: bytes
+    refusal: Refusal
+    def __init__(self, header: _Optional[_Union[ValueHeader, _Mapping]] = ..., data: _Optional[bytes] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ...) -> None: ...
+
+class ValueHeader(_message.Message):
+    __slots__ = ("sizes", "tags", "session_id")
+    SIZES_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    sizes: _containers.RepeatedScalarFieldContainer[int]
+    tags: _containers.RepeatedScalarFieldContainer[str]
+    session_id: str
+    def __init__(self, sizes: _Optional[_Iterable[int]] = ..., tags: _Optional[_Iterable[str]] = ..., session_id: _Optional[str] = ...) -> None: ...
+
+class PutReply(_message.Message):
+    __slots__ = ("ref", "refusal")
+    REF_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    ref: Ref
+    refusal: Refusal
+    def __init__(self, ref: _Optional[_Union[Ref, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ...) -> None: ...
 
 class NamedValue(_message.Message):
     __slots__ = ("name", "value")
@@ -148,20 +222,22 @@ class CodeBundle(_message.Message):
     def __init__(self, units: _Optional[_Iterable[_Union[SourceUnit, _Mapping]]] = ..., imports: _Optional[_Iterable[_Union[Import, _Mapping]]] = ..., values: _Optional[_Iterable[_Union[NamedValue, _Mapping]]] = ..., order: _Optional[_Iterable[str]] = ..., python: _Optional[str] = ...) -> None: ...
 
 class Cell(_message.Message):
-    __slots__ = ("text", "label", "digest", "outputs", "bundle", "futures")
+    __slots__ = ("text", "label", "digest", "outputs", "bundle", "futures", "keep_values")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     FUTURES_FIELD_NUMBER: _ClassVar[int]
+    KEEP_VALUES_FIELD_NUMBER: _ClassVar[int]
     text: str
     label: str
     digest: str
     outputs: _containers.RepeatedScalarFieldContainer[str]
     bundle: CodeBundle
     futures: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, text: _Optional[str] = ..., label: _Optional[str] = ..., digest: _Optional[str] = ..., outputs: _Optional[_Iterable[str]] = ..., bundle: _Optional[_Union[CodeBundle, _Mapping]] = ..., futures: _Optional[_Iterable[str]] = ...) -> None: ...
+    keep_values: bool
+    def __init__(self, text: _Optional[str] = ..., label: _Optional[str] = ..., digest: _Optional[str] = ..., outputs: _Optional[_Iterable[str]] = ..., bundle: _Optional[_Union[CodeBundle, _Mapping]] = ..., futures: _Optional[_Iterable[str]] = ..., keep_values: bool = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("session_id", "resume_secret", "namespace", "envelope_version", "node_id", "python", "version", "trusts_pickle")
@@ -243,6 +319,16 @@ class Ping(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class ReleaseRefs(_message.Message):
+    __slots__ = ("uuids",)
+    UUIDS_FIELD_NUMBER: _ClassVar[int]
+    uuids: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, uuids: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class ListRefs(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class Welcome(_message.Message):
     __slots__ = ("node_id", "incarnation", "namespace_state", "resume_secret", "envelope_version", "python", "version")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -303,6 +389,12 @@ class Pong(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class RefList(_message.Message):
+    __slots__ = ("refs",)
+    REFS_FIELD_NUMBER: _ClassVar[int]
+    refs: _containers.RepeatedCompositeFieldContainer[Ref]
+    def __init__(self, refs: _Optional[_Iterable[_Union[Ref, _Mapping]]] = ...) -> None: ...
+
 class Failure(_message.Message):
     __slots__ = ("type_name", "message", "notes", "step_id", "attempt", "frames", "traceback", "exception")
     TYPE_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -358,7 +450,7 @@ class Usage(_message.Message):
     def __init__(self, prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., total_tokens: _Optional[int] = ..., reasoning_tokens: _Optional[int] = ..., cached_input_tokens: _Optional[int] = ..., audio_input_tokens: _Optional[int] = ..., audio_output_tokens: _Optional[int] = ..., cost_usd: _Optional[float] = ...) -> None: ...
 
 class RunResult(_message.Message):
-    __slots__ = ("run_id", "outcome", "value", "state_json", "usage", "failure", "message", "step_id", "outputs", "display_json", "encode_error", "duration")
+    __slots__ = ("run_id", "outcome", "value", "state_json", "usage", "failure", "message", "step_id", "outputs", "display_json", "encode_error", "duration", "refs")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -371,6 +463,7 @@ class RunResult(_message.Message):
     DISPLAY_JSON_FIELD_NUMBER: _ClassVar[int]
     ENCODE_ERROR_FIELD_NUMBER: _ClassVar[int]
     DURATION_FIELD_NUMBER: _ClassVar[int]
+    REFS_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     outcome: str
     value: Value
@@ -383,7 +476,8 @@ class RunResult(_message.Message):
     display_json: bytes
     encode_error: str
     duration: float
-    def __init__(self, run_id: _Optional[bytes] = ..., outcome: _Optional[str] = ..., value: _Optional[_Union[Value, _Mapping]] = ..., state_json: _Optional[bytes] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., message: _Optional[str] = ..., step_id: _Optional[str] = ..., outputs: _Optional[_Iterable[_Union[NamedValue, _Mapping]]] = ..., display_json: _Optional[bytes] = ..., encode_error: _Optional[str] = ..., duration: _Optional[float] = ...) -> None: ...
+    refs: _containers.RepeatedCompositeFieldContainer[Ref]
+    def __init__(self, run_id: _Optional[bytes] = ..., outcome: _Optional[str] = ..., value: _Optional[_Union[Value, _Mapping]] = ..., state_json: _Optional[bytes] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., message: _Optional[str] = ..., step_id: _Optional[str] = ..., outputs: _Optional[_Iterable[_Union[NamedValue, _Mapping]]] = ..., display_json: _Optional[bytes] = ..., encode_error: _Optional[str] = ..., duration: _Optional[float] = ..., refs: _Optional[_Iterable[_Union[Ref, _Mapping]]] = ...) -> None: ...
 
 class RunUpdate(_message.Message):
     __slots__ = ("run_id", "seq", "accepted", "graph", "step_started", "step_ended", "events", "output", "display", "progress", "output_cut", "input_request", "ended")

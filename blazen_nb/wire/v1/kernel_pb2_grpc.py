@@ -40,6 +40,16 @@ class PeerKernelStub(object):
                 request_serializer=blazen__nb_dot_wire_dot_v1_dot_kernel__pb2.ClientBatch.SerializeToString,
                 response_deserializer=blazen__nb_dot_wire_dot_v1_dot_kernel__pb2.PeerBatch.FromString,
                 _registered_method=True)
+        self.GetValue = channel.unary_stream(
+                '/blazen_nb.wire.v1.PeerKernel/GetValue',
+                request_serializer=blazen__nb_dot_wire_dot_v1_dot_kernel__pb2.GetRequest.SerializeToString,
+                response_deserializer=blazen__nb_dot_wire_dot_v1_dot_kernel__pb2.ValueChunk.FromString,
+                _registered_method=True)
+        self.PutValue = channel.stream_unary(
+                '/blazen_nb.wire.v1.PeerKernel/PutValue',
+                request_serializer=blazen__nb_dot_wire_dot_v1_dot_kernel__pb2.ValueChunk.SerializeToString,
+                response_deserializer=blazen__nb_dot_wire_dot_v1_dot_kernel__pb2.PutReply.FromString,
+                _registered_method=True)
 
 
 class PeerKernelServicer(object):
@@ -53,6 +63,21 @@ class PeerKernelServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetValue(self, request, context):
+        """The value behind a ref, in chunks, as fast as the reader takes them. A call of its own, so that the session's
+        frames never wait behind it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutValue(self, request_iterator, context):
+        """A value for the peer to keep, in chunks; the answer is its ref.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PeerKernelServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +85,16 @@ def add_PeerKernelServicer_to_server(servicer, server):
                     servicer.Session,
                     request_deserializer=blazen__nb_dot_wire_dot_v1_dot_kernel__pb2.ClientBatch.FromString,
                     response_serializer=blazen__nb_dot_wire_dot_v1_dot_kernel__pb2.PeerBatch.SerializeToString,
+            ),
+            'GetValue': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetValue,
+                    request_deserializer=blazen__nb_dot_wire_dot_v1_dot_kernel__pb2.GetRequest.FromString,
+                    response_serializer=blazen__nb_dot_wire_dot_v1_dot_kernel__pb2.ValueChunk.SerializeToString,
+            ),
+            'PutValue': grpc.stream_unary_rpc_method_handler(
+                    servicer.PutValue,
+                    request_deserializer=blazen__nb_dot_wire_dot_v1_dot_kernel__pb2.ValueChunk.FromString,
+                    response_serializer=blazen__nb_dot_wire_dot_v1_dot_kernel__pb2.PutReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +125,60 @@ class PeerKernel(object):
             '/blazen_nb.wire.v1.PeerKernel/Session',
             blazen__nb_dot_wire_dot_v1_dot_kernel__pb2.ClientBatch.SerializeToString,
             blazen__nb_dot_wire_dot_v1_dot_kernel__pb2.PeerBatch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetValue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/blazen_nb.wire.v1.PeerKernel/GetValue',
+            blazen__nb_dot_wire_dot_v1_dot_kernel__pb2.GetRequest.SerializeToString,
+            blazen__nb_dot_wire_dot_v1_dot_kernel__pb2.ValueChunk.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutValue(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/blazen_nb.wire.v1.PeerKernel/PutValue',
+            blazen__nb_dot_wire_dot_v1_dot_kernel__pb2.ValueChunk.SerializeToString,
+            blazen__nb_dot_wire_dot_v1_dot_kernel__pb2.PutReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,132 @@
+"""What both clients can do with refs and values in bulk."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+from blazen_nb.client.bulk import fetch_bytes, send_value
+from blazen_nb.client.link import PeerLink
+from blazen_nb.client.refs import RemoteRef
+from blazen_nb.errors import ValidationError
+from blazen_nb.shipping.bulk import Bulk, encode_bulk
+from blazen_nb.shipping.diversion import Diversion
+from blazen_nb.wire import io_loop
+from blazen_nb.wire.ref_messages import ref_of
+from blazen_nb.wire.v1 import kernel_pb2 as pb
+
+
+class AsyncRefCalls:
+    """The part of AsyncPeerClient that is about refs."""
+
+    _io: io_loop.IoLoop
+    _link: PeerLink
+
+    async def _ask(self, answer: str, *, urgent: bool = False, **request: Any) -> Any:
+        raise NotImplementedError
+
+    async def put(self, value: Any) -> RemoteRef:
+        """Send a value to the peer, which keeps it for this session; any number of runs there can use it.
+
+        Raises:
+            EncodeError: It cannot travel.
+            LimitError: It is larger than the peer takes.
+        """
+        self._link.check_open()
+        bulk = await asyncio.to_thread(_bulk, value, self._link)
+        sending = asyncio.run_coroutine_threadsafe(send_value(self._link, bulk), self._io.loop)
+        return self._link.refs.known(await asyncio.wrap_future(sending))
+
+    async def fetch(self, ref: RemoteRef) -> Any:
+        """A copy of the value behind a ref; see ``RemoteRef.fetch``."""
+        return await ref.afetch()
+
+    async def refs(self) -> list[RemoteRef]:
+        """The refs that the peer keeps for this session, and those of this user that nobody has released."""
+        answer = await self._ask("ref_list", list_refs=pb.ListRefs())
+        return [self._link.refs.known(ref_of(ref)) for ref in answer.refs]
+
+    async def deref_session_ref(self, uuid: str | UUID) -> bytes:
+        """The bytes that the codec of a value's type tag makes of it, as Blazen's own clients get them.
+
+        Raises:
+            ValidationError: Not a UUID.
+            SessionRefError: The peer keeps no such value.
+        """
+        self._link.check_open()
+        fetching = fetch_bytes(self._link, checked_uuid(uuid))
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(fetching, self._io.loop))
+
+    async def release_session_ref(self, uuid: str | UUID) -> bool:
+        """Let the peer drop the value of a ref; False where there was no such ref.
+
+        Raises:
+            ValidationError: Not a UUID.
+        """
+        return bool((await self._ask("done", release_refs=_release_request(uuid))).changed)
+
+    @property
+    def ref_leaves(self) -> Diversion:
+        """How RemoteRefs travel in what is sent to this peer."""
+        return self._link.refs
+
+
+class RefCalls:
+    """The part of PeerClient that is about refs."""
+
+    _io: io_loop.IoLoop
+    _link: PeerLink
+
+    def _ask(self, answer: str, *, urgent: bool = False, **request: Any) -> Any:
+        raise NotImplementedError
+
+    def put(self, value: Any) -> RemoteRef:
+        """See ``AsyncPeerClient.put``."""
+        self._link.check_open()
+        return self._link.refs.known(self._io.run(send_value(self._link, _bulk(value, self._link))))
+
+    def fetch(self, ref: RemoteRef) -> Any:
+        """See ``AsyncPeerClient.fetch``."""
+        return ref.fetch()
+
+    def refs(self) -> list[RemoteRef]:
+        """See ``AsyncPeerClient.refs``."""
+        answer = self._ask("ref_list", list_refs=pb.ListRefs())
+        return [self._link.refs.known(ref_of(ref)) for ref in answer.refs]
+
+    def deref_session_ref(self, uuid: str | UUID) -> bytes:
+        """See ``AsyncPeerClient.deref_session_ref``."""
+        self._link.check_open()
+        return self._io.run(fetch_bytes(self._link, checked_uuid(uuid)))
+
+    def release_session_ref(self, uuid: str | UUID) -> bool:
+        """See ``AsyncPeerClient.release_session_ref``."""
+        return bool(self._ask("done", release_refs=_release_request(uuid)).changed)
+
+    @property
+    def ref_leaves(self) -> Diversion:
+        """See ``AsyncPeerClient.ref_leaves``."""
+        return self._link.refs
+
+
+def checked_uuid(uuid: str | UUID) -> str:
+    """The UUID, dashed.
+
+    Raises:
+        ValidationError: It is none.
+    """
+    try:
+        return str(UUID(str(uuid)))
+    except ValueError:
+        raise ValidationError(
+            f"a session ref's UUID looks like {UUID(int=0)}, not {uuid!r}"
+        ) from None
+
+
+def _release_request(uuid: str | UUID) -> pb.ReleaseRefs:
+    return pb.ReleaseRefs(uuids=[UUID(checked_uuid(uuid)).bytes])
+
+
+def _bulk(value: Any, link: PeerLink) -> Bulk:
+    return encode_bulk(value, same_minor=link.same_minor)

@@ -1,0 +1,244 @@
+"""RemoteRef: a value that stays on its peer, and the refs of one connection. It knows no gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, NoReturn
+from weakref import WeakValueDictionary
+
+from blazen_nb.client.bulk import fetch_bytes, fetch_value
+from blazen_nb.engine.refs import Ref
+from blazen_nb.errors import EncodeError, SessionRefError
+from blazen_nb.shipping.described import RefInfo
+from blazen_nb.shipping.diversion import REF, Leaf
+from blazen_nb.wire.ref_messages import ref_message, ref_of_leaf
+
+if TYPE_CHECKING:
+    from blazen_nb.client.link import PeerLink
+
+
+class RemoteRef(Ref):
+    """A value that stays on the peer where it was made; results, outputs and ``put`` give them.
+
+    In the input of a run on that peer, and in a cell that reads the variable, it stands for the object itself, with
+    no transfer. ``fetch()`` brings a copy here. ``release()``, or the end of a ``with`` block, lets the peer drop the
+    value; one that the peer kept by itself, because it was too large to come along, also goes when nobody here holds
+    its RemoteRef any more. Thread-safe.
+    """
+
+    __slots__ = ("_info", "_link", "_released")
+
+    def __init__(self, link: PeerLink, info: RefInfo) -> None:
+        self.uuid = info.uuid
+        self._link = link
+        self._info = info
+        self._released = False
+        if info.held:
+            finalizer = weakref.finalize(self, _release, weakref.ref(link), info.uuid)
+            finalizer.atexit = False
+
+    @property
+    def type_tag(self) -> str:
+        """The codec that writes it: ``json``, ``bytes``, ``ndarray``, ``npscalar`` or ``pickle``."""
+        return self._info.about.type_tag
+
+    @property
+    def type_name(self) -> str:
+        """The value's type on the peer, ``numpy.ndarray``."""
+        return self._info.about.type_name
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Its shape, where it has one."""
+        return self._info.about.shape
+
+    @property
+    def dtype(self) -> str | None:
+        """What it is made of, where it says so: ``float32``."""
+        return self._info.about.dtype or None
+
+    @property
+    def size(self) -> int | None:
+        """Bytes, where that is known."""
+        return self._info.about.size
+
+    @property
+    def device(self) -> str | None:
+        """Where it lies, if it says so: ``cuda:0``."""
+        return self._info.about.device or None
+
+    @property
+    def owner(self) -> str:
+        """The name of the peer that has it."""
+        return self._info.node_id
+
+    @property
+    def lifetime(self) -> str:
+        """The name of the RefLifetime that the peer keeps it for."""
+        return self._info.lifetime
+
+    @property
+    def created_at(self) -> float:
+        """When it was made, in seconds since the epoch."""
+        return self._info.created_at
+
+    @property
+    def is_released(self) -> bool:
+        """Whether it was released by this object."""
+        return self._released
+
+    def fetch(self) -> Any:
+        """A copy of the value, here. Blocks, and may be interrupted.
+
+        Raises:
+            SessionRefError: It was released, or its session has ended.
+            EncodeError: It cannot travel.
+            ShippingError: It is pickled, and this client does not trust the peer.
+        """
+        reader = self._link.io.run(fetch_value(self._fetched_over(), self.uuid))
+        return reader.value(trusted=self._link.refs.trusted)
+
+    async def afetch(self) -> Any:
+        """As ``fetch``, for code that awaits."""
+        fetching = fetch_value(self._fetched_over(), self.uuid)
+        reader = await asyncio.wrap_future(
+            asyncio.run_coroutine_threadsafe(fetching, self._link.io.loop)
+        )
+        return await asyncio.to_thread(reader.value, trusted=self._link.refs.trusted)
+
+    def fetch_bytes(self) -> bytes:
+        """What the codec of its type tag makes of the value: what other clients of the peer get."""
+        return self._link.io.run(fetch_bytes(self._fetched_over(), self.uuid))
+
+    def release(self) -> None:
+        """Let the peer drop the value; does not wait for it. Idempotent."""
+        if not self._released:
+            self._released = True
+            self._link.release(self.uuid)
+
+    def leaf(self, link: PeerLink) -> Leaf:
+        """How it travels in what is sent over this connection.
+
+        Raises:
+            SessionRefError: It belongs to another peer, or was released.
+        """
+        mine, theirs = self._info, link.welcome
+        if mine.incarnation != theirs.incarnation:
+            where = (
+                f"peer {theirs.node_id}"
+                if theirs.node_id != mine.node_id
+                else f"this run of peer {theirs.node_id}, which was restarted since"
+            )
+            raise SessionRefError(
+                f"the {self.type_name} behind a RemoteRef belongs to peer {mine.node_id} and cannot be used on {where}; "
+                "fetch() it first, and send the value"
+            )
+        self._check_kept()
+        return REF, ref_message(mine).SerializeToString()
+
+    def _fetched_over(self) -> PeerLink:
+        self._check_kept()
+        self._link.check_open()  # the I/O loop may have ended with the connection
+        return self._link
+
+    def _check_kept(self) -> None:
+        if self._released:
+            raise SessionRefError(
+                f"the {self.type_name} on peer {self.owner} is gone: its RemoteRef was released"
+            )
+
+    def __enter__(self) -> RemoteRef:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def __copy__(self) -> RemoteRef:
+        return self
+
+    def __deepcopy__(self, _: Any) -> RemoteRef:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a RemoteRef cannot be pickled: its value stays on peer {self.owner}. "
+            "fetch() it and pickle the value, or give the RemoteRef itself to a run on that peer"
+        )
+
+    def _repr_html_(self) -> str:
+        from blazen_nb.render.ref import ref_repr
+
+        return ref_repr(self._view())[0]
+
+    def _view(self) -> Any:
+        from blazen_nb.render.ref import RefView
+
+        return RefView(
+            type_name=self.type_name,
+            shape=self.shape,
+            dtype=self.dtype or "",
+            size=self.size,
+            device=self.device or "",
+            owner=self.owner,
+            lifetime=self.lifetime,
+            is_released=self._released,
+        )
+
+    def __repr__(self) -> str:
+        from blazen_nb.render.ref import ref_repr
+
+        return ref_repr(self._view())[1]
+
+
+class LinkRefs:
+    """The refs to one peer's values that are in use here, and how they travel there (Diversion)."""
+
+    largest_leaf: int | None = None
+
+    def __init__(self, link: PeerLink) -> None:
+        self.trusted = False
+        """Whether values that the peer pickled may be opened."""
+        self._link = weakref.ref(link)
+        self._known: WeakValueDictionary[str, RemoteRef] = WeakValueDictionary()
+        self._lock = threading.Lock()
+
+    def known(self, info: RefInfo) -> RemoteRef:
+        """The RemoteRef of a value: one object for as long as somebody holds it."""
+        link = self._link()
+        assert link is not None
+        with self._lock:
+            ref = self._known.get(info.uuid)
+            if ref is None or ref.is_released:
+                ref = self._known[info.uuid] = RemoteRef(link, info)
+            return ref
+
+    def open_leaf(self, tag: str, payload: bytes) -> RemoteRef:
+        """The RemoteRef in a leaf (OpenLeaf).
+
+        Raises:
+            EncodeError: The leaf is none of a ref.
+        """
+        if tag != REF:
+            raise EncodeError("a value refers to buffers that did not come with it")
+        return self.known(ref_of_leaf(payload))
+
+    def take(self, value: Any) -> Leaf | None:
+        """See Diversion.
+
+        Raises:
+            SessionRefError: The ref belongs to another peer, or was released.
+        """
+        link = self._link()
+        return value.leaf(link) if isinstance(value, RemoteRef) and link is not None else None
+
+    def take_rest(self, value: Any) -> Leaf | None:
+        """See Diversion: the codec's error stands."""
+        return None
+
+
+def _release(link: weakref.ref[PeerLink], uuid: str) -> None:
+    open_link = link()
+    if open_link is not None:
+        open_link.release(uuid)

@@ -1,0 +1,69 @@
+"""A value that stays on a peer as (HTML, text)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from blazen_nb.render.markup import card, code, esc, head, muted, pairs, section
+from blazen_nb.render.reprs import Repr
+from blazen_nb.render.style import style_tag
+from blazen_nb.render.words import clip, visible
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefView:
+    """What a RemoteRef knows of its value."""
+
+    type_name: str
+    shape: tuple[int, ...] | None
+    dtype: str
+    size: int | None
+    """Bytes."""
+    device: str
+    owner: str
+    lifetime: str
+    is_released: bool = False
+
+
+def ref_repr(view: RefView) -> Repr:
+    """The value's card, and ``RemoteRef(numpy.ndarray 512 x 512 float32, 1.0 MiB, on gpu-box; ...)``."""
+    size = "" if view.size is None else size_words(view.size)
+    body = head("", view.type_name, "RemoteRef", f"on {view.owner}")
+    facts = [
+        ("Shape", esc(_shape(view.shape))),
+        ("Type", code(view.dtype) if view.dtype else ""),
+        ("Size", esc(size)),
+        ("Device", esc(view.device)),
+        ("Kept", esc(view.lifetime)),
+    ]
+    body += section(pairs(facts) + f"<p>{muted(_use(view))}</p>")
+    what = " ".join(word for word in (view.type_name, _shape(view.shape), view.dtype) if word)
+    parts = [_line(part) for part in (what, size, view.device, f"on {view.owner}") if part]
+    text = f"RemoteRef({', '.join(parts)}; {_use(view)})"
+    return card(style_tag() + body, f"Remote value on {view.owner}"), text
+
+
+def size_words(size: int) -> str:
+    """``64.0 MiB``."""
+    if size < 1024:
+        return f"{size} B"
+    amount = float(size)
+    for unit in ("KiB", "MiB", "GiB"):
+        amount /= 1024
+        if amount < 1024 or unit == "GiB":
+            break
+    return f"{amount:,.1f} {unit}"
+
+
+def _line(text: str) -> str:
+    return clip(visible(text).replace("\n", " "), 80)
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "" if not shape else " x ".join(f"{length}" for length in shape)
+
+
+def _use(view: RefView) -> str:
+    if view.is_released:
+        return "released"
+    return "stays there, remote cells that read it use it in place, fetch() brings a copy here"

@@ -1,0 +1,107 @@
+"""What a value is, in a few words of data, for those who have only a ref to it; asks the value and copies nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from blazen_nb.events import is_json
+from blazen_nb.shipping.arrays import ARRAY, SCALAR, array_codec_takes
+from blazen_nb.shipping.pickling import PLAIN
+
+JSON = "json"
+BYTES = "bytes"
+
+
+REF_MARKER = "__blazen_session_ref__"
+"""The one key of a dict that stands for a ref in plain JSON; its value is the UUID."""
+
+
+def marker(uuid: str) -> dict[str, str]:
+    """What stands for the ref in plain JSON."""
+    return {REF_MARKER: uuid}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """What a value is."""
+
+    type_tag: str
+    """The codec that writes it: ``json``, ``bytes``, ``ndarray``, ``npscalar`` or ``pickle``."""
+    type_name: str
+    """``numpy.ndarray``."""
+    shape: tuple[int, ...] | None = None
+    dtype: str = ""
+    size: int | None = None
+    """Bytes; None where that is not known."""
+    device: str = ""
+    """Where a tensor lies, as it says itself: ``cuda:0``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefInfo:
+    """A ref to a value on a peer, as it travels."""
+
+    uuid: str
+    node_id: str
+    """The peer's name."""
+    incarnation: str
+    """The peer's process."""
+    about: Described
+    lifetime: str
+    """The name of a RefLifetime."""
+    created_at: float
+    """Seconds since the epoch."""
+    held: bool
+    """It was made for whoever reads this, and may go when that has let go of it."""
+
+
+def describe(value: Any) -> Described:
+    """What the value is; an attribute that fails to answer is left out."""
+    kind = type(value)
+    own = kind.__module__ in ("builtins", "__main__") or kind.__module__.startswith("blazen_ns_")
+    return Described(
+        type_tag=tag_of(value),
+        type_name=kind.__qualname__ if own else f"{kind.__module__}.{kind.__qualname__}",
+        shape=_asked(value, "shape", _shape),
+        dtype=_asked(value, "dtype", str) or "",
+        size=_size(value),
+        device=_asked(value, "device", str) or "",
+    )
+
+
+def tag_of(value: Any) -> str:
+    """The codec that writes the value."""
+    if type(value) is bytes:
+        return BYTES
+    if array_codec_takes(value):
+        return ARRAY if type(value).__name__ == "ndarray" else SCALAR
+    try:
+        return JSON if is_json(value) else PLAIN
+    except RecursionError:  # it contains itself
+        return PLAIN
+
+
+def _size(value: Any) -> int | None:
+    if isinstance(value, bytes | bytearray | str):
+        return len(value)
+    size: int | None = _asked(value, "nbytes", int)
+    if size is None:
+        size = _asked(value, "memory_usage", _pandas_bytes)
+    return size
+
+
+def _pandas_bytes(memory_usage: Any) -> int:
+    return int(memory_usage().sum())
+
+
+def _shape(shape: Any) -> tuple[int, ...]:
+    return tuple(int(length) for length in shape)
+
+
+def _asked(value: Any, attribute: str, read: Callable[[Any], Any]) -> Any:
+    with suppress(Exception):  # a user's own property may raise anything
+        found = getattr(value, attribute, None)
+        return None if found is None else read(found)

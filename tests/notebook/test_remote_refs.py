@@ -1,0 +1,66 @@
+"""Values that stay on the peer, as a notebook sees them."""
+
+from __future__ import annotations
+
+from tests.notebook.conftest import PeerProcess
+from tests.notebook.kernels import Kernel
+
+
+def test_a_large_variable_comes_as_a_ref_that_says_what_it_is(kernel: Kernel) -> None:
+    cell = kernel.run("%%blazen_remote -o big,small\nbig = 'x' * (2 << 20)\nsmall = 'x'")
+    assert (cell.status, cell.text) == ("ok", "")
+    assert kernel.run("small").text == "'x'"
+    assert kernel.run("big").text == (
+        "RemoteRef(str, 2.0 MiB, on gpu0; stays there, remote cells that read it use it in place, "
+        "fetch() brings a copy here)"
+    )
+    assert kernel.run("big.fetch() == 'x' * (2 << 20)").text == "True"
+
+
+def test_a_later_cell_gets_the_live_object_under_any_name(kernel: Kernel) -> None:
+    kernel.run("%%blazen_remote -o lock\nimport threading\nlock = threading.Lock()")
+    kernel.run("mine = lock\npair = {'locks': [lock, lock]}")
+    cell = kernel.run(
+        "%%blazen_remote\n[mine is lock, pair['locks'][0] is lock, type(mine).__name__]"
+    )
+    assert cell.text == "[True, True, 'lock']"
+
+
+def test_a_function_that_reads_a_ref_uses_the_object_on_the_peer(kernel: Kernel) -> None:
+    kernel.run("%%blazen_remote --ref -o table\ntable = {'rows': 7}")
+    assert kernel.run("type(table).__name__").text == "'RemoteRef'"
+    kernel.run("held = table\ndef rows():\n    return held['rows']")
+    assert kernel.run("%%blazen_remote\nrows()").text == "7"
+
+
+def test_a_last_value_that_cannot_travel_shows_and_is_a_ref_in_underscore(kernel: Kernel) -> None:
+    cell = kernel.run("%%blazen_remote\nimport threading\nthreading.Lock()")
+    assert cell.text.startswith("<unlocked _thread.lock")
+    assert kernel.run("_").text.startswith("RemoteRef(_thread.lock, on gpu0;")
+
+
+def test_a_ref_to_another_peers_value_names_both(kernel: Kernel, gpu0: PeerProcess) -> None:
+    kernel.run("%%blazen_remote --ref -o there\nthere = [1]")
+    kernel.run("%blazen_serve")
+    kernel.run("elsewhere = there")
+    cell = kernel.run("%%blazen_remote -p local\nelsewhere")
+    assert cell.error == "ShippingError"
+    assert "  elsewhere: the list behind a RemoteRef belongs to peer gpu0" in "\n".join(
+        cell.traceback
+    )
+    assert kernel.run("%%blazen_remote -p gpu0\nelsewhere").text == "[1]"
+
+
+def test_a_variable_that_is_bound_anew_lets_the_peer_drop_the_value(kernel: Kernel) -> None:
+    kernel.run(
+        "%%blazen_remote -o watched\n"
+        "import threading, weakref\n"
+        "class Watched:\n"
+        "    def __init__(self): self.lock = threading.Lock()\n"
+        "watched = Watched()\n"
+        "seen = weakref.ref(watched)"
+    )
+    kernel.run("%%blazen_remote\ndel watched")
+    assert kernel.run("%%blazen_remote\nseen() is not None").text == "True"
+    kernel.run("watched = None")
+    assert kernel.run("%%blazen_remote\nimport gc\ngc.collect()\nseen() is None").text == "True"

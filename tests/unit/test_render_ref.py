@@ -1,0 +1,70 @@
+"""A value on a peer, as people see it."""
+
+from __future__ import annotations
+
+import pytest
+
+from blazen_nb.render.ref import RefView, ref_repr, size_words
+
+VIEW = RefView(
+    type_name="torch.Tensor",
+    shape=(4096, 4096),
+    dtype="torch.float16",
+    size=32 << 20,
+    device="cuda:0",
+    owner="gpu-box",
+    lifetime="UntilParentFinish",
+)
+
+
+def test_the_text_says_what_where_and_what_to_do_in_one_line() -> None:
+    assert ref_repr(VIEW)[1] == (
+        "RemoteRef(torch.Tensor 4096 x 4096 torch.float16, 32.0 MiB, cuda:0, on gpu-box; "
+        "stays there, remote cells that read it use it in place, fetch() brings a copy here)"
+    )
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    view = RefView(
+        type_name="Model\n",
+        shape=None,
+        dtype="",
+        size=None,
+        device="",
+        owner="gpu-box",
+        lifetime="",
+        is_released=True,
+    )
+    text = ref_repr(view)[1]
+    assert text.startswith("RemoteRef(Model")
+    assert text.endswith(", on gpu-box; released)")
+    assert "\n" not in text
+
+
+def test_the_card_escapes_what_a_peer_says() -> None:
+    view = RefView(
+        type_name="<script>",
+        shape=(1,),
+        dtype="<b>",
+        size=1,
+        device="<i>",
+        owner="<u>",
+        lifetime="<s>",
+    )
+    html = ref_repr(view)[0]
+    for tag in ("<script>", "<b>", "<i>", "<u>", "<s>"):
+        assert tag not in html
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (64 << 20, "64.0 MiB"),
+        (3 << 40, "3,072.0 GiB"),
+    ],
+)
+def test_sizes_are_told_in_binary_units(size: int, words: str) -> None:
+    assert size_words(size) == words
