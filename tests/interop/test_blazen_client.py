@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from typing import Any
 
@@ -52,11 +51,6 @@ def size(ctx: Context, ev: StartEvent) -> StopEvent:
 @step(id="interop::fails")
 def fails(ctx: Context, ev: StartEvent) -> StopEvent:
     raise LookupError(f"no entry for {ev.key!r}")
-
-
-@step(id="interop::live")
-def live(ctx: Context, ev: StartEvent) -> StopEvent:
-    return StopEvent(result=threading.Lock())
 
 
 @step(id="interop::sleeps")
