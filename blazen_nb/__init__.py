@@ -31,6 +31,7 @@ _HOME = {
     "RemoteRef": "client.refs",
     "RetryConfig": "engine.retry",
     "RunHandle": "client.sync",
+    "SessionPausePolicy": "engine.pause_policy",
     "StartEvent": "events",
     "Step": "engine.step",
     "StopEvent": "events",

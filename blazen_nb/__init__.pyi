@@ -8,6 +8,7 @@ from blazen_nb.client.sync import PeerClient as PeerClient
 from blazen_nb.client.sync import RunHandle as RunHandle
 from blazen_nb.engine.context import Context as Context
 from blazen_nb.engine.handler import WorkflowHandler as WorkflowHandler
+from blazen_nb.engine.pause_policy import SessionPausePolicy as SessionPausePolicy
 from blazen_nb.engine.refs import RefLifetime as RefLifetime
 from blazen_nb.engine.result import WorkflowResult as WorkflowResult
 from blazen_nb.engine.retry import RetryConfig as RetryConfig

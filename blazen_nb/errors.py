@@ -19,6 +19,7 @@
       ShippingError                  the cell, a function or a value cannot travel
         EnvironmentMismatchError     it could, but not between these two Python versions
       SessionRefError
+      SnapshotError                  also a builtin RuntimeError: a run cannot be stored, or a stored one not read
       JournalError
 
 Two axes: *where it went wrong* is the class, *what happened in the step* is the cause: a WorkflowError is the
@@ -282,6 +283,10 @@ class EnvironmentMismatchError(ShippingError):
 
 class SessionRefError(BlazenError):
     """A session ref is unknown, released, or belongs elsewhere."""
+
+
+class SnapshotError(BlazenError, RuntimeError):
+    """A run cannot be stored as it is, or what was stored cannot be read or resumed here."""
 
 
 class JournalError(BlazenError):

@@ -22,7 +22,10 @@ EVENT_TYPE_TAKEN = (
 )
 
 current_step: ContextVar[Any] = ContextVar("blazen_nb_current_step", default=None)
-"""The Context of the step that is running here, None outside of steps; the engine sets it."""
+"""The Context of the step that is running here, None outside of steps; the engine sets it.
+
+Its ``kept`` is what keeps the live objects that steps put into events, where the run wants them kept.
+"""
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 
@@ -88,7 +91,11 @@ class Event:
             raise TypeError(f"{type(self).__name__} takes its fields by keyword only")
         if "event_type" in fields:
             raise TypeError(EVENT_TYPE_TAKEN)
-        if current_step.get() is None:
+        step = current_step.get()
+        if step is not None:
+            if step.kept is not None:
+                step.kept.keep(fields)
+        else:
             for name, value in fields.items():
                 if not is_json(value):
                     raise TypeError(

@@ -22,6 +22,7 @@ PUBLIC = [
     "RemoteRef",
     "RetryConfig",
     "RunHandle",
+    "SessionPausePolicy",
     "StartEvent",
     "Step",
     "StopEvent",

@@ -25,6 +25,13 @@ from blazen_nb.client.requests import (
     result_of,
     start_request,
 )
+from blazen_nb.client.run_requests import (
+    Question,
+    answer_request,
+    pause_request,
+    require_answered,
+    resume_request,
+)
 from blazen_nb.client.shipped_steps import steps_bundle
 from blazen_nb.client.waiters import AsyncReply
 from blazen_nb.engine.result import WorkflowResult
@@ -337,7 +344,7 @@ class AsyncRunHandle:
                 return
 
     async def events(self) -> AsyncIterator[Event]:
-        """The events that steps write to the stream, in order; other updates are passed over."""
+        """The events that steps write to the stream, and the run's questions, in order; other updates are passed over."""
         while True:
             await self._feed.wait_async(lambda: self._feed.has_news)
             for event in self._feed.take_events():
@@ -365,6 +372,27 @@ class AsyncRunHandle:
     def cancel(self) -> None:
         """Ask for the run's end, without waiting; ``result()`` then raises WorkflowCancelledError."""
         self._feed.link.cancel(self._feed.raw_id, "cancelled by the client")
+
+    async def pause(self) -> None:
+        """As ``RunHandle.pause``."""
+        answer_of(await self._ask(**pause_request(self._feed)), "done")
+
+    async def resume(self) -> None:
+        """As ``RunHandle.resume``."""
+        answer_of(await self._ask(**resume_request(self._feed)), "done")
+
+    async def respond_to_input(self, request_id: Question, response: Any = None) -> None:
+        """As ``RunHandle.respond_to_input``."""
+        frame = await self._ask(**answer_request(self._feed, request_id, response))
+        require_answered(frame, request_id)
+
+    async def _ask(self, **request: Any) -> pb.PeerFrame:
+        reply = AsyncReply(self._feed.link.mail())
+        self._feed.link.ask(reply, **request)
+        try:
+            return await reply.wait(ANSWER_SECONDS)
+        except TimeoutError:
+            raise no_answer(self._feed.link, ANSWER_SECONDS) from None
 
     def __await__(self) -> Generator[Any, None, WorkflowResult]:
         return self.result().__await__()

@@ -16,7 +16,7 @@ from blazen_nb.errors import BlazenError, RunLostError
 from blazen_nb.events import Event
 from blazen_nb.updates import Outcome, Update
 from blazen_nb.wire.io_loop import POLL_SECONDS
-from blazen_nb.wire.messages import events_of, updates_of
+from blazen_nb.wire.messages import events_of, question_of, updates_of
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 
@@ -108,7 +108,7 @@ class RunFeed:
         return self._ready.popleft() if self._ready else None
 
     def take_events(self) -> list[Event]:
-        """The events among all that is there; other updates are passed over."""
+        """The events and questions among all that is there; other updates are passed over."""
         events: list[Event] = []
         while self._unread:
             update = self._unread.popleft()
@@ -118,6 +118,8 @@ class RunFeed:
                         update.events, trusted=self._trusted, open_leaf=self.link.refs.open_leaf
                     )
                 )
+            elif update.WhichOneof("kind") == "input_request":
+                events.append(question_of(update.input_request))
         return events
 
     def outcome_or_raise(self) -> WorkflowResult:

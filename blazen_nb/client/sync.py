@@ -24,6 +24,13 @@ from blazen_nb.client.requests import (
     result_of,
     start_request,
 )
+from blazen_nb.client.run_requests import (
+    Question,
+    answer_request,
+    pause_request,
+    require_answered,
+    resume_request,
+)
 from blazen_nb.client.shipped_steps import steps_bundle
 from blazen_nb.client.waiters import BlockingReply
 from blazen_nb.engine.result import WorkflowResult
@@ -296,7 +303,7 @@ class RunHandle:
                 return
 
     def events(self) -> Iterator[Event]:
-        """The events that steps write to the stream, in order; other updates are passed over."""
+        """The events that steps write to the stream, and the run's questions, in order; other updates are passed over."""
         while True:
             self._feed.wait(lambda: self._feed.has_news, None)
             yield from self._feed.take_events()
@@ -320,6 +327,36 @@ class RunHandle:
     def cancel(self) -> None:
         """Ask for the run's end, without waiting; ``result()`` then raises WorkflowCancelledError."""
         self._feed.link.cancel(self._feed.raw_id, "cancelled by the client")
+
+    def pause(self) -> None:
+        """Have no further step start; steps that run go on. Nothing where the run has ended.
+
+        Raises:
+            UnsupportedError: The peer is too old to pause runs.
+        """
+        answer_of(self._ask(**pause_request(self._feed)), "done")
+
+    def resume(self) -> None:
+        """Let the run go on after ``pause``."""
+        answer_of(self._ask(**resume_request(self._feed)), "done")
+
+    def respond_to_input(self, request_id: Question, response: Any = None) -> None:
+        """Answer a question of the run (an ``InputRequested`` among its updates).
+
+        Raises:
+            ValidationError: The run does not wait for this one.
+            EncodeError: The answer cannot travel.
+        """
+        frame = self._ask(**answer_request(self._feed, request_id, response))
+        require_answered(frame, request_id)
+
+    def _ask(self, **request: Any) -> pb.PeerFrame:
+        reply = BlockingReply()
+        self._feed.link.ask(reply, **request)
+        try:
+            return reply.wait(ANSWER_SECONDS)
+        except TimeoutError:
+            raise no_answer(self._feed.link, ANSWER_SECONDS) from None
 
     def __repr__(self) -> str:
         name, node = self._feed.workflow_name, self._feed.link.node_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from blazen_nb.engine.interrupt import uninterrupted
+from blazen_nb.engine.pause_policy import KeptObjects
 from blazen_nb.engine.refs import RefLifetime, RunRefs, SessionRef
 from blazen_nb.engine.state import SessionNamespace, StateNamespace
 from blazen_nb.engine.ticks import Attempt, EventSent, Tick
@@ -21,6 +22,7 @@ class RunOfContext(Protocol):
     store: StateNamespace
     live: SessionNamespace
     usage: UsageMeter
+    kept: KeptObjects | None
 
     @property
     def refs(self) -> RunRefs:
@@ -65,6 +67,11 @@ class Context:
     def session(self) -> SessionNamespace:
         """Live objects by identity."""
         return self._run.live
+
+    @property
+    def kept(self) -> KeptObjects | None:
+        """Where the live objects go that this step puts into events; None where nobody asks for them."""
+        return self._run.kept
 
     def set(self, key: str, value: Any) -> None:
         """Store a value for the other steps; captured now."""

@@ -1,26 +1,32 @@
-"""The grip on a run in this process: its result, its stream, abort, answers."""
+"""The grip on a run in this process: its result, its stream, pause and snapshot, answers, abort."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import suppress
 from typing import Any
 
+from blazen_nb.engine.checkpoints import Checkpoints
 from blazen_nb.engine.graph import Graph
+from blazen_nb.engine.pause_policy import SessionPausePolicy
 from blazen_nb.engine.result import WorkflowResult, bad_end
 from blazen_nb.engine.run import Run
+from blazen_nb.engine.snapshot import take_snapshot
 from blazen_nb.engine.ticks import Attempt
 from blazen_nb.engine.usage import TokenUsage, tokens_of
 from blazen_nb.errors import ValidationError
-from blazen_nb.events import Event, InputRequestEvent
-from blazen_nb.updates import StepOutcome
+from blazen_nb.events import Event, InputRequestEvent, InputResponseEvent
+from blazen_nb.updates import StepOutcome, Update
 
 
 class StreamObserver:
     """Keeps what a run publishes, in order and complete, for the readers of its stream."""
+
+    history: Sequence[Update] = ()
+    """What the run told so far, where a recorder keeps it."""
 
     def __init__(self) -> None:
         self._events: list[Event] = []
@@ -100,8 +106,12 @@ class WorkflowHandler:
         name: str,
         start: Callable[[Callable[[Run], None]], Run],
         stream: StreamObserver | None,
+        policy: SessionPausePolicy = SessionPausePolicy.PickleOrError,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self._name = name
+        self._policy = policy
+        self._checkpoints = checkpoints
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._done = self._loop.create_future()
@@ -135,6 +145,11 @@ class WorkflowHandler:
         """
         # Shielded: a caller that gives up waiting must not take the result from the others.
         await asyncio.shield(self._done)
+        return await self._settled_outcome()
+
+    async def _settled_outcome(self) -> WorkflowResult:
+        if self._checkpoints is not None:
+            await self._checkpoints.saved()
         return self._outcome()
 
     def _outcome(self) -> WorkflowResult:
@@ -148,6 +163,7 @@ class WorkflowHandler:
             workflow_name=self._name,
             state=run.store.exported(),
             usage=run.usage.total,
+            history=tuple(self._stream.history) if self._stream is not None else (),
         )
 
     async def run_to_result(self) -> WorkflowResult:
@@ -157,7 +173,7 @@ class WorkflowHandler:
         except asyncio.CancelledError:
             self._run.cancel("the caller was cancelled")
             raise
-        return self._outcome()
+        return await self._settled_outcome()
 
     def __await__(self) -> Generator[Any, None, WorkflowResult]:
         return self.result().__await__()
@@ -172,19 +188,48 @@ class WorkflowHandler:
             raise ValidationError("this run has no stream; start it with run_with_handler()")
         return self._stream.read()
 
+    async def pause(self) -> None:
+        """Start no further step; returns at once, steps that run go on and what they return is kept.
+
+        Nothing where the run has ended. Paused time does not count for the workflow's timeout.
+        """
+        self._run.pause()
+
+    async def resume_in_place(self) -> None:
+        """Go on after ``pause``; nothing where the run is not paused."""
+        self._run.resume()
+
+    async def snapshot(self) -> str:
+        """The run as it is now, as JSON text for ``Workflow.resume``; the run itself goes on, or stays paused.
+
+        Steps that have ended are not run again by whoever resumes it; a step in flight is, as its next attempt.
+
+        Raises:
+            SnapshotError: The run has ended, or something in it cannot be stored (see SessionPausePolicy).
+        """
+        text = take_snapshot(self._run, workflow_name=self._name, policy=self._policy)
+        if self._checkpoints is not None:
+            await self._checkpoints.save(text)
+        return text
+
     async def abort(self) -> None:
         """Have the run end as cancelled; returns without waiting for its steps."""
         self._run.cancel("aborted")
 
     async def respond_to_input(
-        self, request_id: str | InputRequestEvent, response: Any = None
+        self, request_id: str | InputRequestEvent | InputResponseEvent, response: Any = None
     ) -> None:
         """Answer a question of the run.
+
+        Args:
+            request_id: Which one; an InputResponseEvent holds the answer too.
 
         Raises:
             ValidationError: The run does not wait for this one.
         """
-        asked = request_id.request_id if isinstance(request_id, InputRequestEvent) else request_id
+        asked = request_id if isinstance(request_id, str) else request_id.request_id
+        if isinstance(request_id, InputResponseEvent):
+            response = request_id.response
         if not self._run.respond_to_input(asked, response):
             raise ValidationError(f"the run does not wait for an answer to {asked!r}")
 

@@ -6,12 +6,11 @@ it is given (the runner owns one), ``reduce`` leaves it alone and returns the ne
 
 from __future__ import annotations
 
-import copy
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import assert_never
 
-from blazen_nb.engine.graph import Graph
+from blazen_nb.engine.run_state import RunState
 from blazen_nb.engine.step import Step
 from blazen_nb.engine.ticks import (
     AbandonAttempt,
@@ -25,7 +24,12 @@ from blazen_nb.engine.ticks import (
     Continuation,
     EventSent,
     Finish,
+    GoOnTimer,
+    HoldTimer,
     InputAnswered,
+    PauseRequested,
+    Restored,
+    ResumeRequested,
     Retrying,
     RunAttempt,
     ShowGraph,
@@ -40,39 +44,6 @@ from blazen_nb.updates import Outcome
 
 ABANDON_SECONDS = 1.0
 """How long a run that is told to stop waits for its attempts before it leaves them behind."""
-
-
-@dataclass(slots=True)
-class RunState:
-    """Everything the rules need to know of a run."""
-
-    graph: Graph
-    timeout: float | None = None
-    next_id: int = 1
-    calls: dict[str, int] = field(default_factory=dict)
-    """Calls so far by step ID."""
-    running: dict[int, Attempt] = field(default_factory=dict)
-    queued: dict[str, deque[Attempt]] = field(default_factory=dict)
-    """By step ID: attempts that wait because the step's max_concurrency is reached."""
-    backing_off: dict[int, Attempt] = field(default_factory=dict)
-    """Attempts whose retry timer is running."""
-    stopping: dict[int, Attempt] = field(default_factory=dict)
-    """Attempts told to stop that have not yet come back."""
-    inputs: dict[str, Event] = field(default_factory=dict)
-    """Unanswered input requests by request ID."""
-    unaccepted: dict[str, int] = field(default_factory=dict)
-    """How often each event type came that no step accepts."""
-    ending: Finish | None = None
-    """How the run will end once its attempts have stopped, or has ended."""
-    finished: bool = False
-
-    def copied(self) -> RunState:
-        """A copy that can be changed without touching this one; events and steps are shared."""
-        new = copy.copy(self)
-        for name in ("calls", "running", "backing_off", "stopping", "inputs", "unaccepted"):
-            setattr(new, name, dict(getattr(self, name)))
-        new.queued = {step_id: deque(waiting) for step_id, waiting in self.queued.items()}
-        return new
 
 
 def reduce(state: RunState, tick: Tick) -> tuple[RunState, list[Command]]:
@@ -100,8 +71,16 @@ def apply(state: RunState, tick: Tick) -> list[Command]:
     elif isinstance(tick, CancelRequested):
         if state.ending is None:
             _end(state, out, Finish("cancelled", None, None, tick.reason, None))
+    elif isinstance(tick, PauseRequested):
+        state.paused = state.ending is None
+    elif isinstance(tick, ResumeRequested):
+        _go_on(state, out)
+    elif isinstance(tick, Restored):
+        _restored(state, tick, out)
     else:
         assert_never(tick)
+    if state.timeout is not None:
+        _keep_time(state, out)
     return out
 
 
@@ -118,6 +97,49 @@ def _event_sent(state: RunState, event: Event, out: list[Command]) -> None:
         out.append(StartTimer("run", state.timeout))
     _route(state, event, out)
     _stall_check(state, out)
+
+
+def _go_on(state: RunState, out: list[Command]) -> None:
+    """Start what was held back, oldest first."""
+    if not state.paused:
+        return
+    state.paused = False
+    parked, state.parked = state.parked, []
+    held, state.held = state.held, []
+    for step_id, waiting in list(state.queued.items()):
+        free = sum(1 for attempt in state.running.values() if attempt.step.step_id == step_id)
+        while waiting and free < waiting[0].step.max_concurrency:
+            _start(state, waiting.popleft(), out)
+            free += 1
+    for attempt in parked:
+        _start_or_queue(state, attempt, out)
+    for event in held:
+        _route(state, event, out)
+    _stall_check(state, out)
+
+
+def _restored(state: RunState, tick: Restored, out: list[Command]) -> None:
+    if tick.seconds_left is not None:
+        out.append(StartTimer("run", tick.seconds_left))
+    for question in state.inputs.values():
+        out.append(AskInput(question))
+    for attempt in tick.attempts:
+        _start_or_queue(state, attempt, out)
+    for event in tick.events:
+        _route(state, event, out)
+    _stall_check(state, out)
+
+
+def _keep_time(state: RunState, out: list[Command]) -> None:
+    """Stop the timeout's time while the run is paused or only waits for a person, and let it go on after."""
+    if state.ending is not None:
+        return
+    stands = state.paused or bool(
+        state.inputs and not (state.running or state.backing_off or state.stopping)
+    )
+    if stands is not state.time_stands:
+        state.time_stands = stands
+        out.append(HoldTimer("run") if stands else GoOnTimer("run"))
 
 
 def _attempt_finished(state: RunState, tick: AttemptFinished, out: list[Command]) -> None:
@@ -147,16 +169,13 @@ def _failed(
     state: RunState, attempt: Attempt, error: BaseException, random: float, out: list[Command]
 ) -> None:
     retry = state.graph.retry_of(attempt.step)
-    if attempt.number <= retry.max_retries and isinstance(error, Exception):
-        again = Attempt(
-            state.next_id, attempt.step, attempt.event, attempt.call, attempt.number + 1
-        )
+    failures = attempt.number - attempt.cut_off
+    if failures <= retry.max_retries and isinstance(error, Exception):
+        again = replace(attempt, attempt_id=state.next_id, number=attempt.number + 1)
         state.next_id += 1
         state.backing_off[again.attempt_id] = again
         out.append(Retrying(attempt))
-        out.append(
-            StartTimer(("retry", again.attempt_id), retry.delay(attempt.number, random, error))
-        )
+        out.append(StartTimer(("retry", again.attempt_id), retry.delay(failures, random, error)))
         return
     outcome: Outcome = "timed_out" if isinstance(error, StepTimeout) else "failed"
     step_id, number = attempt.step.step_id, attempt.number
@@ -174,11 +193,17 @@ def _timer_fired(state: RunState, tick: TimerFired, out: list[Command]) -> None:
     elif state.ending is not None:
         return
     elif key == "run":
+        if (
+            state.time_stands
+        ):  # it fired just as the run was paused, and is due again when that is over
+            return
         message = f"workflow timed out after {state.timeout:g} s"
         _end(state, out, Finish("timed_out", None, None, message, None))
     elif key[0] == "retry":
         attempt = state.backing_off.pop(key[1], None)
-        if attempt is not None:
+        if attempt is not None and state.paused:
+            state.parked.append(attempt)
+        elif attempt is not None:
             _start_or_queue(state, attempt, out)
     else:
         attempt = state.running.get(key[1])
@@ -209,13 +234,16 @@ def _take(state: RunState, attempt_id: int, out: list[Command]) -> Attempt | Non
     if state.graph.timeout_of(step) is not None:
         out.append(StopTimer(("step", attempt_id)))
     waiting = state.queued.get(step.step_id)
-    if waiting:
+    if waiting and not state.paused:
         _start(state, waiting.popleft(), out)
     return attempt
 
 
 def _route(state: RunState, event: Event, out: list[Command]) -> None:
     if state.ending is not None:
+        return
+    if state.paused:
+        state.held.append(event)
         return
     event_type = event.event_type
     if event_type == STOP:
@@ -260,6 +288,8 @@ def _stall_check(state: RunState, out: list[Command]) -> None:
     """A run in which nothing can happen any more fails at once and says what it waited for."""
     if state.running or state.ending is not None or state.backing_off or state.inputs:
         return
+    if state.paused:
+        return
     message = "the run stalled: no step is running and no StopEvent came"
     if state.unaccepted:
         lost = ", ".join(
@@ -280,6 +310,8 @@ def _end(state: RunState, out: list[Command], finish: Finish) -> None:
     for attempt_id in state.backing_off:
         out.append(StopTimer(("retry", attempt_id)))
     state.backing_off.clear()
+    state.parked.clear()
+    state.held.clear()
     state.queued.clear()
     state.inputs.clear()
     for attempt in state.running.values():

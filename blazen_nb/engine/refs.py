@@ -218,6 +218,11 @@ class LazyRefs:
             for ref in refs_in(value):
                 self._made.let_leave(ref)
 
+    def snapshot_taken(self) -> None:
+        """See RunRefs."""
+        if self._made is not None:
+            self._made.snapshot_taken()
+
     def run_ends(self, *, succeeded: bool) -> None:
         """See RunRefs."""
         if self._made is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ from blazen_nb.engine.ticks import Finish
 from blazen_nb.engine.usage import ZERO, TokenUsage, tokens_of
 from blazen_nb.errors import WorkflowCancelledError, WorkflowError, WorkflowTimeoutError
 from blazen_nb.events import Event
-from blazen_nb.updates import Usage
+from blazen_nb.updates import Update, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,8 @@ class WorkflowResult:
     state: dict[str, Any] = field(default_factory=dict)
     """The JSON values of ``ctx.state``, keys that start with ``_`` left out."""
     usage: Usage = ZERO
+    history: Sequence[Update] = ()
+    """What the run told, in order, where the workflow was built ``with_history()``."""
     outputs: dict[str, Any] = field(default_factory=dict)
     """For a remote cell: the variables that were asked back."""
     display: tuple[dict[str, Any], dict[str, Any]] | None = None

@@ -17,8 +17,11 @@ from typing import Any, Protocol
 from blazen_nb.engine.context import Context
 from blazen_nb.engine.graph import Graph
 from blazen_nb.engine.observer import Observer, tell
-from blazen_nb.engine.reducer import RunState, apply, fail
+from blazen_nb.engine.pause_policy import KeptObjects
+from blazen_nb.engine.reducer import apply, fail
 from blazen_nb.engine.refs import LazyRefs, RefsOwner, RunRefs
+from blazen_nb.engine.run_state import Moment, RunState
+from blazen_nb.engine.run_timers import RunTimers
 from blazen_nb.engine.state import SessionNamespace, StateNamespace
 from blazen_nb.engine.step import Step
 from blazen_nb.engine.ticks import (
@@ -33,16 +36,18 @@ from blazen_nb.engine.ticks import (
     EventSent,
     Finish,
     InputAnswered,
+    PauseRequested,
+    Restored,
+    ResumeRequested,
     Retrying,
     RunAttempt,
     ShowGraph,
-    StartTimer,
-    StopTimer,
     Tick,
+    TimerCommand,
     TimerFired,
     TimerKey,
 )
-from blazen_nb.engine.timers import Clock, TimerHandle, thread_clock
+from blazen_nb.engine.timers import Clock, thread_clock
 from blazen_nb.engine.usage import UsageMeter
 from blazen_nb.events import INPUT_REQUEST, START, Event, InputResponseEvent
 from blazen_nb.updates import StepOutcome
@@ -86,6 +91,7 @@ class Run:
         auto_publish: Publish every event that steps emit.
         make_refs: Makes the place for values that steps put away, once one does.
         parent: The run whose step started this one: what is put away is the parent's.
+        kept: Keeps the live objects that steps put into events, for snapshots.
     """
 
     def __init__(
@@ -101,12 +107,14 @@ class Run:
         auto_publish: bool = False,
         make_refs: Callable[[], RunRefs] = RunRefs,
         parent: RefsOwner | None = None,
+        kept: KeptObjects | None = None,
     ) -> None:
         self.run_id = run_id or dashed(os.urandom(16))
         self.state = RunState(graph, timeout=timeout)
         self.store = StateNamespace()
         self.live = SessionNamespace()
         self.usage = UsageMeter()
+        self.kept = kept
         self.observer = observer
         self.clock = clock
         self.finish: Finish | None = None
@@ -116,10 +124,10 @@ class Run:
         """Context variables of whoever started the run; its steps see them."""
         self._host = host
         self._on_end = on_end
-        self._auto_publish = auto_publish and observer is not None
+        self.auto_publish = auto_publish
         self._lock = threading.RLock()
         self._lanes: dict[int, tuple[Lane, Context]] = {}
-        self._timers: dict[TimerKey, TimerHandle] = {}
+        self._timers = RunTimers(clock)
         self._refs = LazyRefs(make_refs, parent)
 
     @property
@@ -136,6 +144,39 @@ class Run:
     def cancel(self, reason: str) -> None:
         """Have the run end as cancelled: its steps are told to stop, and left behind where they do not within 1 s."""
         self.feed(CancelRequested(reason))
+
+    def pause(self) -> None:
+        """Start nothing new until resume(); steps that run go on, and what they return is kept."""
+        self.feed(PauseRequested())
+
+    def resume(self) -> None:
+        """Go on after pause()."""
+        self.feed(ResumeRequested())
+
+    def moment(self) -> Moment:
+        """All of the run as it is now, in itself consistent: no step starts meanwhile."""
+        with self._lock:
+            return Moment(
+                self.state.copied(),
+                self._timers.left("run"),
+                self.store.captured(),
+                self.live.keys(),
+                frozenset(self._lanes),
+                self.usage.total,
+            )
+
+    def snapshot_taken(self) -> None:
+        """What steps keep until a snapshot is let go of."""
+        self._refs.snapshot_taken()
+
+    def restore(self, moment: Moment, attempts: list[Attempt], events: list[Event]) -> None:
+        """Begin in the middle: with this state, these attempts and events that are still to be routed."""
+        self.state = moment.state
+        self.store.restore(moment.values)
+        self.usage.add(moment.usage)
+        if self.observer is not None:
+            tell(self.observer.graph_known, self.state.graph)
+        self.feed(Restored(attempts, events, moment.seconds_left))
 
     def respond_to_input(self, request_id: str, response: Any) -> bool:
         """Answer an input request; False where nobody waits for this one."""
@@ -247,21 +288,15 @@ class Run:
 
     def _publish_emitted(self, observer: Observer, events: list[Event]) -> None:
         # No step emitted the input, and a question is shown anyway: seen twice, it would be answered twice.
-        for event in events if self._auto_publish else ():
+        for event in events if self.auto_publish else ():
             if event.event_type not in (START, INPUT_REQUEST):
                 self._refs.let_leave(event.__dict__)
                 tell(observer.event_published, event, None)
 
     def _carry_out(self, command: Any, tick: Tick, later: list[Callable[[], None]]) -> None:
         """Do what is quick and safe under the lock; leave the rest for after it."""
-        if isinstance(command, StartTimer):
-            self._stop_timer(command.key)
-            fired = partial(self.feed, TimerFired(command.key))
-            self._timers[command.key] = self.clock.call_later(
-                command.seconds, lambda: void(fired())
-            )
-        elif isinstance(command, StopTimer):
-            self._stop_timer(command.key)
+        if isinstance(command, TimerCommand):
+            self._timers.carry_out(command, partial(self._fired, command.key))
         elif isinstance(command, AbortAttempt):
             if self.observer is not None:
                 outcome: StepOutcome = "timed_out" if isinstance(tick, TimerFired) else "cancelled"
@@ -276,10 +311,8 @@ class Run:
             elif isinstance(command, AskInput):
                 tell(self.observer.input_requested, command.event)
 
-    def _stop_timer(self, key: TimerKey) -> None:
-        timer = self._timers.pop(key, None)
-        if timer is not None:
-            timer.cancel()
+    def _fired(self, key: TimerKey) -> None:
+        self.feed(TimerFired(key))
 
     def _abort(self, attempt: Attempt) -> None:
         entry = self._lanes.get(attempt.attempt_id)
@@ -321,10 +354,6 @@ def dashed(raw: bytes) -> str:
     """16 bytes as a dashed UUID; ``str(uuid4())`` costs six times as much."""
     text = raw.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
-def void(_: Any) -> None:
-    """Drop a result."""
 
 
 def _nothing(_: Run) -> None:

@@ -134,6 +134,16 @@ class StateNamespace(_Namespace):
                 if not key.startswith("_") and _is_kept(value)
             ]
 
+    def captured(self) -> dict[str, Any]:
+        """All values as they are kept; not to be changed."""
+        with self._lock:
+            return dict(self._values)
+
+    def restore(self, values: dict[str, Any]) -> None:
+        """Keep these values and no others."""
+        with self._lock:
+            self._values = dict(values)
+
     def exported(self) -> dict[str, Any]:
         """The JSON values and session refs, keys starting with ``_`` left out: ``WorkflowResult.state``."""
         with self._lock:

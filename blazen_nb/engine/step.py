@@ -219,6 +219,18 @@ def _accepted(function: Callable[..., Any], hints: dict[str, Any]) -> tuple[str,
     return _event_types(hint) or (START,)
 
 
+def event_classes(step: Step) -> dict[str, type[Event]]:
+    """The event classes that the step's annotations name, by event type."""
+    found: dict[str, type[Event]] = {}
+    waiting = list(_hints(step.function).values())
+    while waiting:
+        hint = waiting.pop()
+        if isinstance(hint, type) and issubclass(hint, Event) and hint is not Event:
+            found[hint.event_type] = hint
+        waiting.extend(typing.get_args(hint))
+    return found
+
+
 def _event_types(hint: Any) -> tuple[str, ...]:
     """The event type names in an annotation: a class, a union, a list of them, or their text."""
     if hint is None or hint is Event or hint is inspect.Parameter.empty:

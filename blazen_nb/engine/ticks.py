@@ -24,6 +24,8 @@ class Attempt:
     """Which call of the step within the run, from 1."""
     number: int
     """Which attempt of that call, from 1."""
+    cut_off: int = 0
+    """How many earlier attempts were in flight at a snapshot that the run was resumed from: no failures of its own."""
 
 
 @dataclass(slots=True)
@@ -87,7 +89,38 @@ class CancelRequested:
     reason: str
 
 
-Tick = EventSent | AttemptFinished | AttemptFailed | TimerFired | InputAnswered | CancelRequested
+@dataclass(slots=True)
+class PauseRequested:
+    """Nothing new is to start; attempts in flight go on."""
+
+
+@dataclass(slots=True)
+class ResumeRequested:
+    """What was held back may go on."""
+
+
+@dataclass(slots=True)
+class Restored:
+    """The state was filled from a snapshot; these go on where they were."""
+
+    attempts: list[Attempt]
+    events: list[Event]
+    """Events that were still to be routed."""
+    seconds_left: float | None
+    """Of the run's timeout."""
+
+
+Tick = (
+    EventSent
+    | AttemptFinished
+    | AttemptFailed
+    | TimerFired
+    | InputAnswered
+    | CancelRequested
+    | PauseRequested
+    | ResumeRequested
+    | Restored
+)
 
 # --- commands ------------------------------------------------------------------------------------------------
 
@@ -129,6 +162,23 @@ class StopTimer:
 
 
 @dataclass(slots=True)
+class HoldTimer:
+    """Stop this timer's time, and keep what is left of it."""
+
+    key: TimerKey
+
+
+@dataclass(slots=True)
+class GoOnTimer:
+    """Let this timer's time go on."""
+
+    key: TimerKey
+
+
+TimerCommand = StartTimer | StopTimer | HoldTimer | GoOnTimer
+
+
+@dataclass(slots=True)
 class AskInput:
     """Show a person this request."""
 
@@ -167,8 +217,7 @@ Command = (
     RunAttempt
     | AbortAttempt
     | AbandonAttempt
-    | StartTimer
-    | StopTimer
+    | TimerCommand
     | AskInput
     | ShowGraph
     | Retrying

@@ -7,12 +7,16 @@ from collections.abc import Callable, Coroutine, Iterable
 from datetime import timedelta
 from typing import Any
 
+from blazen_nb.engine.checkpoints import Checkpoints, CheckpointStore
 from blazen_nb.engine.context import Context
 from blazen_nb.engine.graph import Graph
 from blazen_nb.engine.handler import StreamObserver, WorkflowHandler
 from blazen_nb.engine.lanes import InlineHost, LoopHost
+from blazen_nb.engine.pause_policy import SessionPausePolicy, kept_under
+from blazen_nb.engine.recording import RecordingObserver
 from blazen_nb.engine.registry import current_registry
 from blazen_nb.engine.result import WorkflowResult
+from blazen_nb.engine.resuming import resumed
 from blazen_nb.engine.retry import NO_RETRY, RetryConfig
 from blazen_nb.engine.run import Run
 from blazen_nb.engine.step import Step
@@ -26,9 +30,13 @@ class Workflow:
 
     Args:
         timeout: Seconds a run may take; None = as long as it takes.
+        session_pause_policy: What snapshots do with live objects in events; default PickleOrError.
         auto_publish_events: Every event that steps emit goes to the stream as well.
         retry_config: When failed steps are tried again; default never. A step's own policy wins.
         step_timeout: Seconds an attempt of a step may take, where the step does not say itself.
+        history: Keep what a run told in ``WorkflowResult.history``.
+        checkpoint_store: Where snapshots of a run go.
+        checkpoint_after_step: Take one after each step.
 
     Raises:
         ValidationError: No step, the same ID twice, or no step accepts StartEvent. ``check()`` tells likely mistakes.
@@ -48,12 +56,22 @@ class Workflow:
         name: str,
         steps: Iterable[Step],
         timeout: float | timedelta | None = None,
-        *,
+        session_pause_policy: SessionPausePolicy | None = None,
         auto_publish_events: bool | None = None,
         retry_config: RetryConfig | None = None,
+        *,
         step_timeout: float | None = None,
+        history: bool = False,
+        checkpoint_store: CheckpointStore | None = None,
+        checkpoint_after_step: bool = False,
     ) -> None:
         self.name = name
+        if checkpoint_after_step and checkpoint_store is None:
+            raise ValidationError("checkpoint_after_step needs a checkpoint_store")
+        self._policy = session_pause_policy or SessionPausePolicy.PickleOrError
+        self._history = history
+        self._store = checkpoint_store
+        self._after_step = checkpoint_after_step
         self._timeout = _seconds(timeout)
         self._auto_publish = bool(auto_publish_events)
         self._graph = Graph(steps, default_retry=retry_config, default_timeout=step_timeout)
@@ -65,6 +83,49 @@ class Workflow:
     def builder(name: str) -> WorkflowBuilder:
         """A builder for a workflow of this name."""
         return WorkflowBuilder(name)
+
+    @staticmethod
+    async def resume(
+        snapshot_json: str | bytes,
+        steps: Iterable[Step],
+        timeout: float | timedelta | None = None,
+        *,
+        trusted: bool = False,
+    ) -> WorkflowHandler:
+        """A handler of the run that the snapshot holds; it goes on where it was, here and now.
+
+        Steps that had ended are not run again. A step that was in flight is run again as its next attempt, with the
+        state as it was then. The workflow's name and settings come from the snapshot.
+
+        Args:
+            snapshot_json: What ``WorkflowHandler.snapshot`` gave, in this process or another.
+            steps: The workflow's steps; they are found by their IDs, or by name in another module.
+            timeout: Seconds that it may still take; None = what was left.
+            trusted: Open pickled values, which can run code of whoever wrote the snapshot. Not needed for JSON, bytes
+                and arrays, nor for snapshots that this process took.
+
+        Raises:
+            SnapshotError: It is no snapshot, damaged, of a newer version, lacks a step or needs trust.
+        """
+        return resumed(snapshot_json, steps, _seconds(timeout), trusted=trusted, with_refs=False)
+
+    @staticmethod
+    async def resume_with_session_refs(
+        snapshot_json: str | bytes,
+        steps: Iterable[Step],
+        timeout: float | timedelta | None = None,
+        *,
+        trusted: bool = False,
+    ) -> WorkflowHandler:
+        """As ``resume``, for snapshots with objects that serialized themselves (``PickleOrSerialize``).
+
+        Each is made again by the ``__blazen_deserialize__`` of its class, whose module is imported: use it for
+        snapshots of your own.
+
+        Raises:
+            SnapshotError: Also where a class is not known here; a SnapshotError is a RuntimeError.
+        """
+        return resumed(snapshot_json, steps, _seconds(timeout), trusted=trusted, with_refs=True)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -145,6 +206,13 @@ class Workflow:
     ) -> WorkflowHandler:
         event = StartEvent(**fields)
 
+        checkpoints = (
+            Checkpoints(self._store, self.name, self._policy) if self._store is not None else None
+        )
+        if self._history or self._after_step:
+            after_step = checkpoints if self._after_step else None
+            stream = RecordingObserver(self.name, self._history, after_step)
+
         def begin(on_end: Callable[[Run], None]) -> Run:
             run = Run(
                 self._graph,
@@ -154,12 +222,17 @@ class Workflow:
                 observer=stream,
                 auto_publish=self._auto_publish,
                 parent=parent._run if parent is not None else None,
+                kept=kept_under(self._policy),
             )
+            if checkpoints is not None:
+                checkpoints.attach(run)
+            if isinstance(stream, RecordingObserver):
+                stream.run_id = run.run_id
             started.append(run)
             return run
 
         started: list[Run] = []
-        handler = WorkflowHandler(self.name, begin, stream)
+        handler = WorkflowHandler(self.name, begin, stream, self._policy, checkpoints)
         started[0].start(event)
         return handler
 
@@ -189,6 +262,10 @@ class WorkflowBuilder:
         self._auto_publish = False
         self._retry: RetryConfig | None = None
         self._step_timeout: float | None = None
+        self._policy: SessionPausePolicy | None = None
+        self._history = False
+        self._store: CheckpointStore | None = None
+        self._after_step = False
 
     def step(self, step: Step) -> WorkflowBuilder:
         """Add a step."""
@@ -235,6 +312,26 @@ class WorkflowBuilder:
         self._step_timeout = None
         return self
 
+    def session_pause_policy(self, policy: SessionPausePolicy) -> WorkflowBuilder:
+        """What snapshots do with live objects in events."""
+        self._policy = policy
+        return self
+
+    def with_history(self) -> WorkflowBuilder:
+        """Keep what a run told in ``WorkflowResult.history``."""
+        self._history = True
+        return self
+
+    def checkpoint_store(self, store: CheckpointStore) -> WorkflowBuilder:
+        """Where snapshots of a run go: an object with ``save(checkpoint)``, which may be async."""
+        self._store = store
+        return self
+
+    def checkpoint_after_step(self, enabled: bool = True) -> WorkflowBuilder:
+        """Whether a snapshot is taken after each step; needs a checkpoint store."""
+        self._after_step = enabled
+        return self
+
     def build(self) -> Workflow:
         """The workflow, its steps registered.
 
@@ -248,4 +345,8 @@ class WorkflowBuilder:
             auto_publish_events=self._auto_publish,
             retry_config=self._retry,
             step_timeout=self._step_timeout,
+            session_pause_policy=self._policy,
+            history=self._history,
+            checkpoint_store=self._store,
+            checkpoint_after_step=self._after_step,
         )

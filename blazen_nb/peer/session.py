@@ -117,6 +117,20 @@ class Session:
         if request_id:
             self._reply(request_id, done=pb.Done(changed=run is not None))
 
+    def _pause_run(self, request_id: int, request: pb.PauseRun) -> None:
+        run = self._peer.runs.find(request.run_id, self.identity)
+        changed = run is not None and run.run is not None
+        if run is not None and run.run is not None:
+            run.run.pause()
+        self._reply(request_id, done=pb.Done(changed=changed))
+
+    def _resume_run(self, request_id: int, request: pb.ResumeRun) -> None:
+        run = self._peer.runs.find(request.run_id, self.identity)
+        changed = run is not None and run.run is not None
+        if run is not None and run.run is not None:
+            run.run.resume()
+        self._reply(request_id, done=pb.Done(changed=changed))
+
     def _answer_input(self, request_id: int, request: pb.AnswerInput) -> None:
         run = self._peer.runs.find(request.run_id, self.identity)
         response = self._decoded(request.response)
@@ -288,6 +302,8 @@ _HANDLERS: dict[str, Callable[[Session, int, Any], None]] = {
     "describe": Session._describe,
     "find_names": Session._find_names,
     "cancel_run": Session._cancel_run,
+    "pause_run": Session._pause_run,
+    "resume_run": Session._resume_run,
     "answer_input": Session._answer_input,
     "register_code": Session._register_code,
     "start_run": Session._start_run,

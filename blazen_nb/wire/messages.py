@@ -9,7 +9,7 @@ from typing import Any
 
 from blazen_nb import updates as up
 from blazen_nb.errors import EncodeError, Failure, FailureFrame, PeerError, text_of, unicode_of
-from blazen_nb.events import Event, event_from_wire
+from blazen_nb.events import Event, InputRequestEvent, event_from_wire
 from blazen_nb.shipping.code import CodeBundle
 from blazen_nb.shipping.diversion import OpenLeaf
 from blazen_nb.shipping.sources import SourceUnit
@@ -262,6 +262,12 @@ def _input_request(m: pb.InputRequestUpdate, run_id: str, seq: int) -> up.Update
     return up.InputRequested(
         run_id=run_id, seq=seq, request_id=m.request_id, prompt=m.prompt, metadata=metadata
     )
+
+
+def question_of(m: pb.InputRequestUpdate) -> InputRequestEvent:
+    """The question as the event that asked it."""
+    metadata = _json(m.metadata_json) if m.metadata_json else None
+    return InputRequestEvent(request_id=m.request_id, prompt=m.prompt, metadata=metadata)
 
 
 def _ended(m: pb.EndedUpdate, run_id: str, seq: int) -> up.Update:

@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -45,7 +46,7 @@ class Named(Event):
 
 @pytest.fixture
 def in_a_step() -> Iterator[None]:
-    token = current_step.set(object())
+    token = current_step.set(SimpleNamespace(kept=None))
     yield
     current_step.reset(token)
 
@@ -209,7 +210,7 @@ def test_an_event_survives_pickle(event: Event, protocol: int) -> None:
 
 
 def test_a_pickled_event_keeps_values_that_are_not_json() -> None:
-    token = current_step.set(object())
+    token = current_step.set(SimpleNamespace(kept=None))
     try:
         event = Chunk(text="a", where=(1, 2))
     finally:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blazen_nb.engine.graph import Graph
-from blazen_nb.engine.reducer import ABANDON_SECONDS, RunState, StepTimeout, apply, reduce
+from blazen_nb.engine.reducer import ABANDON_SECONDS, StepTimeout, apply, reduce
 from blazen_nb.engine.retry import RetryConfig
+from blazen_nb.engine.run_state import RunState
 from blazen_nb.engine.step import Step
 from blazen_nb.engine.ticks import (
     AbandonAttempt,
@@ -26,6 +27,8 @@ from blazen_nb.engine.ticks import (
     EventSent,
     Finish,
     InputAnswered,
+    PauseRequested,
+    ResumeRequested,
     Retrying,
     RunAttempt,
     ShowGraph,
@@ -546,8 +549,9 @@ def snapshot(state: RunState) -> tuple[Any, ...]:
     named = [getattr(state, name) for name in ("calls", "unaccepted", "inputs")]
     by_id = [dict(getattr(state, name)) for name in ("running", "backing_off", "stopping")]
     queued = {step_id: list(waiting) for step_id, waiting in state.queued.items()}
+    held = (list(state.held), list(state.parked), state.paused, state.time_stands)
     scalars = (state.graph, state.timeout, state.next_id, state.ending, state.finished)
-    return (*[dict(each) for each in named], *by_id, queued, *scalars)
+    return (*[dict(each) for each in named], *by_id, queued, *held, *scalars)
 
 
 _GRAPH = Graph(
@@ -584,6 +588,8 @@ _ticks: st.SearchStrategy[Tick] = st.one_of(
     st.builds(TimerFired, _timer_keys),
     st.builds(InputAnswered, st.just("q1"), st.just(ANSWER)),
     st.builds(CancelRequested, st.just("aborted")),
+    st.builds(PauseRequested),
+    st.builds(ResumeRequested),
 )
 
 
@@ -610,14 +616,14 @@ def test_a_run_is_never_left_with_nothing_pending_and_no_end(ticks: list[Tick]) 
     apply(state, EventSent(StartEvent()))
     for tick in ticks:
         apply(state, tick)
-        pending = state.running or state.backing_off or state.inputs
+        pending = state.running or state.backing_off or state.inputs or state.parked or state.held
         if state.finished:
             assert state.ending is not None
             assert not pending
         elif state.ending is not None:
             assert state.stopping
         else:
-            assert pending
+            assert pending or state.paused
 
 
 @settings(max_examples=150, deadline=None)

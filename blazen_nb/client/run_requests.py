@@ -1,0 +1,53 @@
+"""What a run handle asks of the peer about its run, and what the answers mean; the same for both handles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blazen_nb.client.feed import RunFeed
+from blazen_nb.client.requests import answer_of
+from blazen_nb.errors import ValidationError
+from blazen_nb.events import InputRequestEvent
+from blazen_nb.shipping.values import encode
+from blazen_nb.updates import InputRequested
+from blazen_nb.wire.messages import value_message
+from blazen_nb.wire.v1 import kernel_pb2 as pb
+
+Question = str | InputRequested | InputRequestEvent
+
+
+def pause_request(feed: RunFeed) -> dict[str, Any]:
+    """To have nothing new start."""
+    return {"pause_run": pb.PauseRun(run_id=feed.raw_id)}
+
+
+def resume_request(feed: RunFeed) -> dict[str, Any]:
+    """To have it go on."""
+    return {"resume_run": pb.ResumeRun(run_id=feed.raw_id)}
+
+
+def answer_request(feed: RunFeed, question: Question, response: Any) -> dict[str, Any]:
+    """To answer a question of the run.
+
+    Raises:
+        EncodeError: The answer cannot travel.
+    """
+    encoded = encode(response, same_minor=feed.link.same_minor)
+    request = pb.AnswerInput(
+        run_id=feed.raw_id, request_id=_id_of(question), response=value_message(encoded)
+    )
+    return {"answer_input": request}
+
+
+def require_answered(frame: pb.PeerFrame, question: Question) -> None:
+    """Nothing, where the answer was taken.
+
+    Raises:
+        ValidationError: The run does not wait for this one.
+    """
+    if not answer_of(frame, "done").changed:
+        raise ValidationError(f"the run does not wait for an answer to {_id_of(question)!r}")
+
+
+def _id_of(question: Question) -> str:
+    return question if isinstance(question, str) else question.request_id
