@@ -16,6 +16,7 @@ from blazen_nb.client.requests import (
     LATER_SECONDS,
     PeerInfo,
     answer_of,
+    cancel_request,
     cell_request,
     client_html,
     encoded_input,
@@ -131,6 +132,14 @@ class AsyncPeerClient(AsyncRefCalls):
     async def describe(self) -> PeerInfo:
         """What the peer is and does right now."""
         return info_of(await self._ask("description", urgent=True, describe=pb.Describe()))
+
+    async def cancel_run(self, run_id: str) -> bool:
+        """Have a run of this user end, whichever session started it; False where no such run is in flight.
+
+        Returns once the peer knows, without waiting for the run's end.
+        """
+        request = cancel_request(run_id)
+        return bool((await self._ask("done", urgent=True, cancel_run=request)).changed)
 
     async def ping(self) -> None:
         """Return once the peer has answered."""

@@ -15,6 +15,7 @@ from blazen_nb.client.requests import (
     LATER_SECONDS,
     PeerInfo,
     answer_of,
+    cancel_request,
     cell_request,
     client_html,
     encoded_input,
@@ -120,6 +121,11 @@ class PeerClient(RefCalls):
     def describe(self) -> PeerInfo:
         """See ``AsyncPeerClient.describe``."""
         return info_of(self._ask("description", urgent=True, describe=pb.Describe()))
+
+    def cancel_run(self, run_id: str) -> bool:
+        """See ``AsyncPeerClient.cancel_run``."""
+        request = cancel_request(run_id)
+        return bool(self._ask("done", urgent=True, cancel_run=request).changed)
 
     def ping(self) -> None:
         """See ``AsyncPeerClient.ping``."""

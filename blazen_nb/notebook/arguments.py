@@ -31,6 +31,10 @@ class RemoteArguments:
     input: Any = None
     keep_values: bool = False
     """Values come back as RemoteRefs, however small they are."""
+    steps: tuple[str, ...] = ()
+    """IDs of registered steps to run instead of a cell."""
+    workflow: str = ""
+    """What their run is called."""
     quiet: bool = False
     wants_help: bool = False
 
@@ -78,6 +82,12 @@ def _make_parser() -> _Parser:
         metavar="VALUE",
         help="the StartEvent's fields: JSON, or a Python expression with this notebook's names",
     )
+    add(
+        "--steps",
+        metavar="IDS",
+        help="run these registered steps, as in --steps etl::load,etl::clean, and no code",
+    )
+    add("--workflow", metavar="NAME", help="with --steps, what the run is called")
     add("--quiet", action="store_true", help="no view of the run; output and result still show")
     add("-h", "--help", action="store_true", help="show this and run nothing")
     return parser
@@ -108,16 +118,22 @@ def parse_line(line: str, namespace: Mapping[str, Any]) -> RemoteArguments:
         timeout=_seconds(words.timeout, namespace),
         input=None if words.input is None else read_value(words.input, namespace),
         keep_values=words.ref,
+        steps=_step_ids(words.steps, namespace),
+        workflow=expand(words.workflow or "", namespace),
         quiet=words.quiet,
     )
+
+
+def options() -> list[str]:
+    """All options, as they are written."""
+    return list(_parser._option_string_actions)
 
 
 def _about_unknown(word: str, line: str) -> str:
     option = word.partition("=")[0]
     if option.startswith("-"):
-        options = list(_parser._option_string_actions)
-        starts = [known for known in options if known.startswith(f"--{option.lstrip('-')}")]
-        hint = f"; did you mean {starts[0]!r}?" if starts else near(option, options)
+        starts = [known for known in options() if known.startswith(f"--{option.lstrip('-')}")]
+        hint = f"; did you mean {starts[0]!r}?" if starts else near(option, options())
         return f"%%blazen_remote has no option {option!r}{hint}; %%blazen_remote --help lists them"
     if f", {word}" in line:
         return f"unexpected {word!r}: names after -o have no spaces between them, as in -o a,b"
@@ -144,6 +160,17 @@ def _names(word: str | None, namespace: Mapping[str, Any]) -> tuple[str, ...]:
         if not name.isidentifier() or keyword.iskeyword(name):
             raise UsageError(f"-o takes names of variables, as in -o a,b; {name!r} is none")
     return tuple(dict.fromkeys(names))
+
+
+def _step_ids(word: str | None, namespace: Mapping[str, Any]) -> tuple[str, ...]:
+    if word is None:
+        return ()
+    ids = tuple(step_id.strip() for step_id in expand(word, namespace).split(","))
+    if not all(ids):
+        raise UsageError(
+            "--steps takes IDs of registered steps, as in --steps etl::load,etl::clean"
+        )
+    return ids
 
 
 def _seconds(word: str | None, namespace: Mapping[str, Any]) -> float | None:

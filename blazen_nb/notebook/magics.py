@@ -1,7 +1,4 @@
-"""The magics: ``%%blazen_remote`` sends a cell to a peer, ``%blazen_connect`` and ``%blazen_serve`` make peers known.
-
-This is where a cell's way begins and ends; every station in between has a module of its own.
-"""
+"""``%%blazen_remote``: where a cell's way begins and ends; every station in between has a module of its own."""
 
 from __future__ import annotations
 
@@ -10,15 +7,16 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from traitlets import Unicode
 
 from blazen_nb.errors import BlazenError, RunLostError
 from blazen_nb.notebook.arguments import RemoteArguments, help_text, parse_line
 from blazen_nb.notebook.cell_output import CellOutput
-from blazen_nb.notebook.expansion import expand, split_words
+from blazen_nb.notebook.completion import complete
 from blazen_nb.notebook.front_end import is_static
-from blazen_nb.notebook.peers import LOCAL, has_local_peer, kernel_peers, notebook_namespace
+from blazen_nb.notebook.peer_magics import PeerMagics
+from blazen_nb.notebook.peers import kernel_peers, notebook_namespace
 from blazen_nb.notebook.result_output import take_result
 from blazen_nb.notebook.ship import Shipment, futures_in, pack
 from blazen_nb.notebook.shown_errors import shown, shown_interrupt, syntax_error
@@ -35,7 +33,7 @@ if TYPE_CHECKING:  # grpc takes a while to load, and loading the extension must 
 
 @magics_class
 class BlazenMagics(Magics):
-    """The magics of one kernel, with its connections and the cells that it has run."""
+    """The magic of one kernel, with the cells that it has run."""
 
     default_peer = Unicode(
         "", help="The connection that a cell without -p uses; empty: the one connected last."
@@ -63,58 +61,16 @@ class BlazenMagics(Magics):
         if arguments.wants_help:
             sys.stdout.write(help_text())
             return
-        if cell is None:
+        if cell is None and not arguments.steps:
             raise UsageError("%%blazen_remote takes a cell: write it with two %, code below")
+        if arguments.steps and (cell or "").strip():
+            raise UsageError("with --steps no code comes along: it runs steps that are registered")
         try:
-            self._run(arguments, self._checked(cell))
+            self._run(arguments, None if arguments.steps else self._checked(cell or ""))
         except BlazenError as error:
             raise shown(error) from error.__cause__
         except KeyboardInterrupt as error:
             raise shown_interrupt(error) from None
-
-    @no_var_expand
-    @line_magic
-    def blazen_connect(self, line: str) -> None:
-        """``%blazen_connect NAME ADDRESS``: cells run there from now on, and ``-p NAME`` says so for one cell.
-
-        ADDRESS is ``host:port``, ``https://host:port``, ``unix:PATH``, or ``local``: the newest peer of this user on
-        this machine; with ``--launch``, one in this kernel where there is none yet. ``%blazen_connect local`` is
-        short for ``%blazen_connect local local``. The token comes from BLAZEN_PEER_TOKEN, else from the peer's
-        connection file; for ``https://`` BLAZEN_PEER_CA names the file of the CA to trust, BLAZEN_PEER_CERT and
-        BLAZEN_PEER_KEY those of the certificate to show.
-        """
-        words = self._words(line)
-        may_launch = "--launch" in words
-        names = [word for word in words if word != "--launch"]
-        name, *address = names if names != [LOCAL] else [LOCAL, LOCAL]
-        usage = "%blazen_connect NAME ADDRESS, or %blazen_connect NAME local [--launch]"
-        if len(address) != 1 or name.startswith("-") or (may_launch and address != [LOCAL]):
-            raise UsageError(usage)
-        try:
-            if may_launch and not has_local_peer():
-                _start_quietly()
-            client = kernel_peers.connect(name, address[0], namespace=self._namespace)
-        except BlazenError as error:
-            raise shown(error) from error.__cause__
-        sys.stdout.write(f"{name}: connected to peer {client.node_id}\n")
-
-    @no_var_expand
-    @line_magic
-    def blazen_serve(self, line: str) -> None:
-        """``%blazen_serve [ADDRESS]``: a peer runs in this kernel, and cells run on it as ``local``."""
-        words = self._words(line)
-        if len(words) > 1 or any(word.startswith("-") for word in words):
-            raise UsageError("%blazen_serve [ADDRESS], as in %blazen_serve 127.0.0.1:7070")
-        from blazen_nb.notebook.launcher import launch
-
-        try:
-            server = launch(*words)
-            kernel_peers.connect(LOCAL, server.address or LOCAL, namespace=self._namespace)
-        except BlazenError as error:
-            raise shown(error) from error.__cause__
-
-    def _words(self, line: str) -> list[str]:
-        return [expand(word, self._shell.user_ns) for word in split_words(line)]
 
     @property
     def _namespace(self) -> str | None:
@@ -140,20 +96,27 @@ class BlazenMagics(Magics):
         except SyntaxError as error:
             raise syntax_error(error, self._label, self._shell) from error
 
-    def _run(self, arguments: RemoteArguments, cell: CellSource) -> None:
+    def _run(self, arguments: RemoteArguments, cell: CellSource | None) -> None:
         client = kernel_peers.client(
             arguments.peer or self.default_peer or None, namespace=self._namespace
         )
-        shipment = pack(cell, self._shell.user_ns, client=client, cells=self._cells)
-        handle = client.start_cell(
-            shipment.cell,
-            bundle=shipment.bundle,
-            input=arguments.input,
-            timeout=arguments.timeout,
-            outputs=arguments.out,
-            keep_values=arguments.keep_values,
-        )
-        state = _new_state(shipment, client, handle)
+        if cell is None:
+            name = arguments.workflow or self._label
+            handle = client.start_remote_workflow(
+                name, arguments.steps, arguments.input, arguments.timeout
+            )
+            state = RunState(run_id=handle.run_id, node_id=client.node_id, workflow_name=name)
+        else:
+            shipment = pack(cell, self._shell.user_ns, client=client, cells=self._cells)
+            handle = client.start_cell(
+                shipment.cell,
+                bundle=shipment.bundle,
+                input=arguments.input,
+                timeout=arguments.timeout,
+                outputs=arguments.out,
+                keep_values=arguments.keep_values,
+            )
+            state = _new_state(shipment, client, handle)
         result = self._wait(handle, state, quiet=arguments.quiet)
         take_result(self._shell, result, arguments.out, is_workflow=not state.is_cell)
 
@@ -185,7 +148,8 @@ def load_ipython_extension(shell: Any) -> None:
     """The magics are there."""
     _warn_of_nest_asyncio()
     magics = BlazenMagics(shell)
-    shell.register_magics(magics)
+    shell.register_magics(magics, PeerMagics(shell))
+    shell.set_hook("complete_command", complete, str_key="%%blazen_remote")
     shell.events.register("pre_run_cell", magics.record)
 
 
@@ -194,18 +158,13 @@ def unload_ipython_extension(shell: Any) -> None:
     magics = shell.magics_manager.registry.pop("BlazenMagics", None)
     if magics is None:
         return
+    shell.magics_manager.registry.pop("PeerMagics", None)
+    shell.strdispatchers["complete_command"].strs.pop("%%blazen_remote", None)
     shell.events.unregister("pre_run_cell", magics.record)
     for table in shell.magics_manager.magics.values():
         for name in [name for name in table if name.startswith("blazen_")]:
             del table[name]
     kernel_peers.close()
-
-
-def _start_quietly() -> None:
-    from blazen_nb.notebook.launcher import NODE_ID, start
-    from blazen_nb.peer.server import PeerServer
-
-    start(PeerServer(NODE_ID))
 
 
 def _warn_of_nest_asyncio() -> None:

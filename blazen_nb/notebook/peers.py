@@ -34,6 +34,11 @@ class Peers:
         """The names in use, in the order in which they were first connected."""
         return list(self._clients)
 
+    @property
+    def clients(self) -> dict[str, PeerClient]:
+        """The clients by name, those whose connection is gone among them."""
+        return dict(self._clients)
+
     def connect(self, name: str, address: str, *, namespace: str | None) -> PeerClient:
         """The client that has this name from now on; an earlier one of the name is closed.
 

@@ -103,6 +103,11 @@ class Kernel:
         self._read_until(lambda: text in outcome.stdout + outcome.stderr + str(outcome.shown))
         return outcome
 
+    def complete(self, code: str) -> list[str]:
+        """What the front end offers at the end of this text."""
+        reply = self._client.complete(code, reply=True, timeout=SECONDS)
+        return list(reply["content"]["matches"])
+
     def interrupt(self) -> None:
         """What a front end's Stop does."""
         self.manager.interrupt_kernel()

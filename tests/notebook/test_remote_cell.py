@@ -109,6 +109,23 @@ def test_a_workflow_run_again_with_a_changed_step_uses_the_new_code(kernel: Kern
     assert "'by': 'changed'" in kernel.run(line + changed).text
 
 
+def test_registered_steps_run_without_a_cell(kernel: Kernel) -> None:
+    kernel.run("%%blazen_remote --input dict(words=[])" + WORKFLOW.format(name="answer"))
+    steps = "__main__::count,__main__::answer"
+    line = f"%blazen_remote -o counted --workflow again --steps {steps} --input dict(words=[1, 2])"
+    cell = kernel.run(line)
+    assert cell.status == "ok"
+    assert "again on gpu0: succeeded" in cell.shown[0]["text/plain"]
+    assert kernel.run("counted.result").text == "{'n': 2, 'by': 'answer'}"
+    assert "no code" in kernel.run(f"%%blazen_remote --steps {steps}\n1 + 1").stderr
+    assert kernel.run("%blazen_remote --steps __main__::nobody").error == "UnknownStepError"
+
+
+def test_options_and_peers_are_completed(kernel: Kernel) -> None:
+    assert {"--input", "--timeout", "--steps"} <= set(kernel.complete("%%blazen_remote --"))
+    assert set(kernel.complete("%%blazen_remote -p ")) >= {"gpu0", "local"}
+
+
 def test_the_card_of_a_run_ends_as_html_without_script(kernel: Kernel) -> None:
     cell = kernel.run("%%blazen_remote\n1")
     card = cell.shown[0]
