@@ -121,7 +121,13 @@ class BlazenMagics(Magics):
         take_result(self._shell, result, arguments.out, is_workflow=not state.is_cell)
 
     def _wait(self, handle: RunHandle, state: RunState, *, quiet: bool) -> WorkflowResult:
-        view = make_view(self._shell, state, cancel=handle.cancel, quiet=quiet)
+        view = make_view(
+            self._shell,
+            state,
+            cancel=handle.cancel,
+            answer=handle.respond_to_input,
+            quiet=quiet,
+        )
         output = CellOutput(self._shell, view.cleared)
         try:
             wait_for_end(handle, Story(state, output, view))

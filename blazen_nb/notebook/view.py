@@ -11,11 +11,14 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from blazen_nb.notebook.form import InputForm
 from blazen_nb.notebook.front_end import is_static, publish, shows_widgets
+from blazen_nb.notebook.subshell import answer_on_subshell, close_widget
 from blazen_nb.render.card import live_parts, static_card
 from blazen_nb.render.run_state import RunState
 from blazen_nb.render.style import style_tag
 from blazen_nb.render.text import stable_text, terminal_text
+from blazen_nb.updates import InputRequested
 
 UPDATE_SECONDS = 0.1
 """The shortest time between two pictures: more than ten a second nobody sees."""
@@ -35,6 +38,9 @@ class View(Protocol):
     def refresh(self, *, changed: bool = True) -> None:
         """The run went on, or, where nothing changed, only the clock did."""
 
+    def asked(self, question: InputRequested) -> None:
+        """The run waits for a person's answer."""
+
     def cleared(self) -> None:
         """The cell's outputs were cleared."""
 
@@ -42,23 +48,40 @@ class View(Protocol):
         """The run has ended, or this cell no longer waits for it: the picture is final."""
 
 
-def make_view(shell: Any, state: RunState, *, cancel: Callable[[], None], quiet: bool) -> View:
+def make_view(
+    shell: Any,
+    state: RunState,
+    *,
+    cancel: Callable[[], None],
+    answer: Callable[[str, Any], None],
+    quiet: bool,
+) -> View:
     """The view that suits the front end of this shell."""
     if quiet:
-        return NoView()
-    return RunView(state, cancel) if shows_widgets(shell) else StaticView(state)
+        return NoView(state, answer)
+    return RunView(state, cancel, answer) if shows_widgets(shell) else StaticView(state, answer)
 
 
 class NoView:
-    """Shows nothing; what the run prints and displays appears in the cell all the same."""
+    """Shows nothing; what the run prints and displays appears in the cell all the same, and so do its questions."""
 
     prints_in_card = False
+
+    def __init__(self, state: RunState, answer: Callable[[str, Any], None]) -> None:
+        self._state = state
+        self._answer = answer
 
     def open(self) -> None:
         """See View."""
 
     def refresh(self, *, changed: bool = True) -> None:
         """See View."""
+
+    def asked(self, question: InputRequested) -> None:
+        """See View."""
+        response = input(f"{question.prompt} ")
+        self._state.questions.pop(question.request_id, None)
+        self._answer(question.request_id, response)
 
     def cleared(self) -> None:
         """See View."""
@@ -69,9 +92,6 @@ class NoView:
 
 class StaticView(NoView):
     """One output at the end, for front ends without widgets and for outputs that are compared."""
-
-    def __init__(self, state: RunState) -> None:
-        self._state = state
 
     def close(self) -> None:
         """See View."""
@@ -87,16 +107,21 @@ class RunView:
 
     Args:
         cancel: Thread-safe; returns at once.
+        answer: Sends the answer to the question of this ID; thread-safe.
     """
 
     prints_in_card = True
 
-    def __init__(self, state: RunState, cancel: Callable[[], None]) -> None:
+    def __init__(
+        self, state: RunState, cancel: Callable[[], None], answer: Callable[[str, Any], None]
+    ) -> None:
         self._state = state
         self._cancel = cancel
+        self._answer = answer
         self._display_id = uuid.uuid4().hex
         self._parts: dict[str, Any] = {}
         self._box: Any = None
+        self._form: Any = None
         self._is_shown = False
         self._began: float | None = None
         self._shown_at = 0.0
@@ -110,9 +135,11 @@ class RunView:
         button = ipywidgets.Button(description="Cancel", tooltip="Cancel the run on the peer")
         button.add_class("bzn-btn")
         button.on_click(lambda _: self._cancel())
-        _answer_on_subshell(button)
+        answer_on_subshell(button)
         style = ipywidgets.HTML(style_tag())
-        self._box = ipywidgets.VBox([style, *self._parts.values(), button])
+        self._form = InputForm(self._answer)
+        head, *rest = self._parts.values()
+        self._box = ipywidgets.VBox([style, head, self._form.box, *rest, button])
         self._box.add_class("bzn").add_class("bzn-card")
         self._show()
 
@@ -120,6 +147,8 @@ class RunView:
         """See View."""
         if not self._is_shown:
             return  # an interrupt came while the card was being made
+        for request_id in self._form.take_answered():
+            self._state.questions.pop(request_id, None)
         now = time.monotonic()
         if self._began is None and self._state.started_at is not None:
             self._began = now
@@ -131,6 +160,11 @@ class RunView:
             if self._parts[name].value != html:
                 self._parts[name].value = html
 
+    def asked(self, question: InputRequested) -> None:
+        """See View."""
+        if self._is_shown:
+            self._form.ask(question)
+
     def cleared(self) -> None:
         """See View."""
         self._show()
@@ -140,12 +174,12 @@ class RunView:
         publish(self._final(), display_id=self._display_id, update=self._is_shown)
         if self._box is None:
             return
+        self._form.close()
         for widget in (*self._box.children, self._box):
-            # A front end that saves widgets would save these with the notebook.
-            for part in (getattr(widget, "style", None), widget.layout, widget):
-                if part is not None:
-                    part.close()
+            if widget is not self._form.box:
+                close_widget(widget)
         self._box = None
+        self._answer = _no_answer
         self._cancel = _nothing  # widgets are cycles: they would hold the run's result until the next collection
 
     def _show(self) -> None:
@@ -163,17 +197,10 @@ def _nothing() -> None:
     """The run has ended."""
 
 
+def _no_answer(_: str, __: Any) -> None:
+    """The run has ended."""
+
+
 def final_card(state: RunState, *, output: bool | None = None) -> str:
     """The card that stays; the lines that failed are left to the cell's own error output."""
     return static_card(state, excerpt=False, output=output)
-
-
-def _answer_on_subshell(widget: Any) -> None:
-    """Let the widget's messages be handled while the cell blocks.
-
-    ipykernel 7.4 sends them to the shell that published the widget last, the blocked one, whatever the front end
-    asked for. Earlier versions, and a later one with that repaired, have no such attribute.
-    """
-    comm = widget.comm
-    if hasattr(comm, "_reply_subshell_for"):
-        comm._reply_subshell_for = lambda data, default: default

@@ -9,7 +9,7 @@ from blazen_nb.notebook.cell_output import CellOutput
 from blazen_nb.notebook.shown_errors import interrupt
 from blazen_nb.notebook.view import View
 from blazen_nb.render.run_state import CELL_STEP, RunState
-from blazen_nb.updates import Displayed, Ended, Output, OutputCut, Update
+from blazen_nb.updates import Displayed, Ended, InputRequested, Output, OutputCut, Update
 
 if TYPE_CHECKING:  # grpc takes a while to load, and loading the extension must not wait for it
     from blazen_nb.client.sync import RunHandle
@@ -43,6 +43,8 @@ class Story:
             case Displayed():
                 self._output.show(update)
         self.state.apply(update)
+        if isinstance(update, InputRequested):
+            self._view.asked(update)
         self._view.refresh()
 
     def idle(self) -> None:
@@ -68,6 +70,11 @@ def wait_for_end(handle: RunHandle, story: Story) -> None:
         _follow(handle, story, deadline=None)
     except KeyboardInterrupt:
         raise _cancelled(handle, story) from None
+    except (
+        Exception
+    ):  # of the front end, such as one that cannot ask: nobody would wait for the run
+        handle.cancel()
+        raise
 
 
 def _follow(handle: RunHandle, story: Story, *, deadline: float | None) -> bool:

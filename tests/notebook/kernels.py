@@ -108,6 +108,12 @@ class Kernel:
         reply = self._client.complete(code, reply=True, timeout=SECONDS)
         return list(reply["content"]["matches"])
 
+    def answer(self, text: str) -> str:
+        """What a cell asks by input(), now answered with this text."""
+        question: str = self._client.get_stdin_msg(timeout=SECONDS)["content"]["prompt"]
+        self._client.input(text)
+        return question
+
     def interrupt(self) -> None:
         """What a front end's Stop does."""
         self.manager.interrupt_kernel()

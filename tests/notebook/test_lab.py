@@ -48,6 +48,25 @@ def work(ctx: Context, ev: Part) -> StopEvent:
     return StopEvent()"""
 
 
+QUESTIONS = """%%blazen_remote
+from blazen_nb import Context, InputRequestEvent, InputResponseEvent, StartEvent, StopEvent, step
+
+
+@step
+def ask(ctx: Context, ev: StartEvent) -> InputRequestEvent:
+    ctx.session["answers"] = []
+    return InputRequestEvent(request_id="epochs", prompt="How many epochs?")
+
+
+@step
+def collect(ctx: Context, ev: InputResponseEvent) -> InputRequestEvent | StopEvent:
+    answers = ctx.session["answers"]
+    answers.append(ev.response)
+    if len(answers) == 2:
+        return StopEvent(result=answers)
+    return InputRequestEvent(request_id="sure", prompt="Go on?", metadata={"choices": ["no", "yes"]})"""
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, own_environment: Path) -> Iterator[Lab]:
     with Lab(tmp_path_factory.mktemp("notebooks")).serving() as lab:
@@ -103,6 +122,26 @@ def test_the_cancel_button_works_while_the_cell_waits(
     eventually(lambda: end_of_last_run(gpu0).startswith("cancelled"))
     notebook.wait_until_idle()
     assert "WorkflowCancelledError" in notebook.outputs(2)
+
+
+def test_a_question_of_the_run_is_answered_in_its_card(
+    lab: Lab, browser: Browser, gpu0: PeerProcess
+) -> None:
+    notebook = browser.open(lab, lab.write("asks.ipynb", connected(gpu0, QUESTIONS)))
+    notebook.run_all()
+    page = notebook.page
+    page.wait_for_selector(".bzn-card :text('How many epochs?') >> visible=true")
+    page.fill(".bzn-card input[type=text]", "12")
+    page.click(".bzn-card button:has-text('Send')")
+    page.wait_for_selector(".bzn-card :text('Go on?') >> visible=true")
+    page.select_option(".bzn-card select", "yes")
+    page.click(".bzn-card button:has-text('Send')")
+    notebook.wait_until_idle()
+    said = notebook.outputs(2)
+    assert "Succeeded" in said
+    assert "['12', 'yes']" in said
+    assert "widgets" not in notebook.saved().metadata
+    assert browser.errors == []
 
 
 def test_a_saved_notebook_keeps_the_cards_as_html_and_no_widget(

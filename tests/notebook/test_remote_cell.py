@@ -140,6 +140,21 @@ def test_quiet_shows_no_card(kernel: Kernel) -> None:
     assert (cell.shown, cell.stdout) == ([], "only this\n")
 
 
+def test_without_a_card_a_question_is_asked_below_the_cell(kernel: Kernel) -> None:
+    cell = kernel.send(
+        "%%blazen_remote --quiet\n"
+        "from blazen_nb import InputRequestEvent, InputResponseEvent, StartEvent, StopEvent, step\n"
+        "@step\n"
+        "def ask(ev: StartEvent) -> InputRequestEvent:\n"
+        "    return InputRequestEvent(request_id='name', prompt='Your name?')\n"
+        "@step\n"
+        "def greet(ev: InputResponseEvent) -> StopEvent:\n"
+        "    return StopEvent(result='hello ' + ev.response)\n"
+    )
+    assert kernel.answer("Ada") == "Your name? "
+    assert kernel.wait(cell).text == "'hello Ada'"
+
+
 def test_an_exception_shows_the_lines_of_the_cell_its_step_and_its_peer(kernel: Kernel) -> None:
     cell = kernel.run("%%blazen_remote\ndef inverse(x):\n    return 1 / x\n\ninverse(0)")
     assert cell.error == "WorkflowError"
