@@ -1,1 +1,1 @@
-"""What a notebook sees: the magic, the live view, the launcher. The only layer that knows IPython and widgets."""
+"""What a notebook sees: the magics, the live view, the launcher. The only layer that knows IPython and widgets."""

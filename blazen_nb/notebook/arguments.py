@@ -17,6 +17,8 @@ Run this cell on a peer, as if it ran here. A cell of plain code shares its name
 notebook on that peer, and its last expression is its result. A cell that defines @step functions runs as their
 workflow. $name and {expression} in the line stand for values of this notebook."""
 
+_HELP = "%blazen_remote --help"  # one %: IPython refuses a cell magic whose cell is empty
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteArguments:
@@ -41,7 +43,7 @@ class RemoteArguments:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message}; {self.prog} --help lists the options")
+        raise UsageError(f"{self.prog}: {message}; {_HELP} lists the options")
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -134,7 +136,7 @@ def _about_unknown(word: str, line: str) -> str:
     if option.startswith("-"):
         starts = [known for known in options() if known.startswith(f"--{option.lstrip('-')}")]
         hint = f"; did you mean {starts[0]!r}?" if starts else near(option, options())
-        return f"%%blazen_remote has no option {option!r}{hint}; %%blazen_remote --help lists them"
+        return f"%%blazen_remote has no option {option!r}{hint}; {_HELP} lists them"
     if f", {word}" in line:
         return f"unexpected {word!r}: names after -o have no spaces between them, as in -o a,b"
     return (

@@ -56,7 +56,7 @@ class BlazenMagics(Magics):
     @no_var_expand
     @line_cell_magic
     def blazen_remote(self, line: str, cell: str | None = None) -> None:
-        """Run the cell on a peer, as if it ran here; ``%%blazen_remote --help`` lists the options."""
+        """Run the cell on a peer, as if it ran here; ``%blazen_remote --help`` lists the options."""
         arguments = parse_line(line, self._shell.user_ns)
         if arguments.wants_help:
             sys.stdout.write(help_text())
