@@ -1,4 +1,4 @@
-"""The command ``blazen-nb``: serve steps and cells, run registered steps, see it work."""
+"""The command ``blazen-nb``: serve steps and cells, run registered steps, make certificates, see it work."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         help="import it: its steps register",
     )
     serve.add_argument(
-        "--insecure", action="store_true", help="no token at all; then no code is accepted"
+        "--insecure", action="store_true", help="no token at all; then no code is accepted unless --accept-code says so"
     )
     serve.add_argument(
         "--accept-code", choices=["authenticated", "never"], help="whether clients may send code"

@@ -1,1 +1,1 @@
-"""What crosses the network and how: messages, framing, status codes, tokens; it knows nothing of runs or steps."""
+"""What crosses the network and how: messages, framing, status codes, tokens, TLS; it knows nothing of runs or steps."""
