@@ -82,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
         help="import it: its steps register",
     )
     serve.add_argument(
-        "--insecure", action="store_true", help="no token at all; then no code is accepted unless --accept-code says so"
+        "--insecure",
+        action="store_true",
+        help="no token at all; then no code is accepted unless --accept-code says so",
     )
     serve.add_argument(
         "--accept-code", choices=["authenticated", "never"], help="whether clients may send code"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import re
 import subprocess
 import sys
@@ -105,6 +106,12 @@ def test_every_name_of_the_package_that_the_texts_mention_exists(texts: str) -> 
     for owner, member in ours:
         cls = CALLED.get(owner) or getattr(blazen_nb, owner, None)
         assert not member or hasattr(cls, member), f"{owner}.{member}"
+    calls = re.findall(r"`([A-Z]\w+)(?:\.(\w+))?\(([^`]*)\)`", texts)
+    assert calls
+    for owner, member, arguments in calls:
+        called = getattr(blazen_nb, owner)
+        known = inspect.signature(getattr(called, member) if member else called).parameters
+        assert set(re.findall(r"\b(\w+)=", arguments)) <= set(known), f"{owner}.{member}"
     # What is one word in backticks and looks like a class is ours, or is known to be another's.
     classes = {span for span in spans if re.fullmatch(r"[A-Z]\w*[a-z]\w*", span)}
     assert classes <= {owner for owner, _ in ours} | OTHERS
