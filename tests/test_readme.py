@@ -16,6 +16,7 @@ import blazen_nb.errors
 from blazen_nb.cli import _parser as commands
 from blazen_nb.notebook.arguments import _make_parser as remote_cell
 from blazen_nb.notebook.magics import BlazenMagics
+from blazen_nb.notebook.peer_magics import PeerMagics
 
 # What the texts call an object of these classes.
 CALLED = {
@@ -130,7 +131,8 @@ def test_every_command_and_its_options_exist(texts: str) -> None:
 def test_every_magic_and_its_options_exist(texts: str, project: Path) -> None:
     tutorial = (project / "notebooks/01_first_cell.ipynb").read_text()
     named = set(re.findall(r"%%?(blazen_\w+)", texts + tutorial))
-    assert named == {name for name in vars(BlazenMagics) if name.startswith("blazen_")}
+    ours = {**vars(BlazenMagics), **vars(PeerMagics)}
+    assert named == {name for name in ours if name.startswith("blazen_")}
     for line in in_code(texts):
         if found := re.match(r"%%?(blazen_\w+)(.*)", line):
             assert options_of(found[2]) <= MAGIC_OPTIONS.get(found[1], set()), line
