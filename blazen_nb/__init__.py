@@ -38,7 +38,7 @@ _HOME = {
     "TokenUsage": "engine.usage",
     "ValidationError": "errors",
     "Workflow": "engine.workflow",
-    "WorkflowBuilder": "engine.workflow",
+    "WorkflowBuilder": "engine.builder",
     "WorkflowCancelledError": "errors",
     "WorkflowError": "errors",
     "WorkflowHandler": "engine.handler",

@@ -6,6 +6,7 @@ from blazen_nb.client.aio import AsyncPeerClient as AsyncPeerClient
 from blazen_nb.client.refs import RemoteRef as RemoteRef
 from blazen_nb.client.sync import PeerClient as PeerClient
 from blazen_nb.client.sync import RunHandle as RunHandle
+from blazen_nb.engine.builder import WorkflowBuilder as WorkflowBuilder
 from blazen_nb.engine.context import Context as Context
 from blazen_nb.engine.handler import WorkflowHandler as WorkflowHandler
 from blazen_nb.engine.pause_policy import SessionPausePolicy as SessionPausePolicy
@@ -16,7 +17,6 @@ from blazen_nb.engine.step import Step as Step
 from blazen_nb.engine.step import step as step
 from blazen_nb.engine.usage import TokenUsage as TokenUsage
 from blazen_nb.engine.workflow import Workflow as Workflow
-from blazen_nb.engine.workflow import WorkflowBuilder as WorkflowBuilder
 from blazen_nb.errors import BlazenError as BlazenError
 from blazen_nb.errors import PeerError as PeerError
 from blazen_nb.errors import ValidationError as ValidationError

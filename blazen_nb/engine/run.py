@@ -10,20 +10,21 @@ import contextvars
 import os
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from blazen_nb.engine.context import Context
 from blazen_nb.engine.graph import Graph
+from blazen_nb.engine.lane import Lane, LaneHost
 from blazen_nb.engine.observer import Observer, tell
 from blazen_nb.engine.pause_policy import KeptObjects
 from blazen_nb.engine.reducer import apply, fail
 from blazen_nb.engine.refs import LazyRefs, RefsOwner, RunRefs
+from blazen_nb.engine.returned import checked_return, events_in
 from blazen_nb.engine.run_state import Moment, RunState
 from blazen_nb.engine.run_timers import RunTimers
 from blazen_nb.engine.state import SessionNamespace, StateNamespace
-from blazen_nb.engine.step import Step
 from blazen_nb.engine.ticks import (
     AbandonAttempt,
     AbortAttempt,
@@ -32,7 +33,6 @@ from blazen_nb.engine.ticks import (
     AttemptFailed,
     AttemptFinished,
     CancelRequested,
-    Continuation,
     EventSent,
     Finish,
     InputAnswered,
@@ -54,29 +54,6 @@ from blazen_nb.updates import StepOutcome
 
 INTERRUPT_SECONDS = 0.2
 """How long a step that was told to stop may look at ``ctx.cancelled`` before an exception is raised in it."""
-
-
-class Lane(Protocol):
-    """What runs attempts one after the other: a task or a worker thread."""
-
-    def keeps(self, step: Step) -> bool:
-        """Whether this lane can go on with the step itself."""
-
-    def abort(self, attempt_id: int) -> None:
-        """Tell the attempt to stop, if it is still the one that runs."""
-
-    def interrupt(self, attempt_id: int) -> None:
-        """Raise an exception in it, if it is still the one that runs."""
-
-    def abandon(self, attempt_id: int) -> None:
-        """Leave it behind and replace the thread that it holds."""
-
-
-class LaneHost(Protocol):
-    """Gives attempts lanes."""
-
-    def spawn(self, run: Run, attempts: Sequence[Attempt]) -> None:
-        """Have each of them run in a lane of its own, soon; from any thread."""
 
 
 class Run:
@@ -215,7 +192,7 @@ class Run:
     def returned(self, attempt: Attempt, value: Any, lane: Lane) -> Attempt | None:
         """The attempt returned this; the answer is what the lane should go on with."""
         try:
-            checked = _checked(attempt.step, value)
+            checked = checked_return(attempt.step, value)
         except TypeError as error:
             return self.raised(attempt, error, lane)
         return self.feed(AttemptFinished(attempt.attempt_id, checked), lane)
@@ -275,7 +252,7 @@ class Run:
         self, observer: Observer, tick: Tick, attempt: Attempt | None, commands: list[Any]
     ) -> None:
         if isinstance(tick, AttemptFinished) and attempt is not None:
-            events = _events_in(tick.value)
+            events = events_in(tick.value)
             emitted = tuple(event.event_type for event in events)
             tell(observer.step_ended, attempt, "succeeded", None, emitted)
             self._publish_emitted(observer, events)
@@ -358,20 +335,3 @@ def dashed(raw: bytes) -> str:
 
 def _nothing(_: Run) -> None:
     """Already ended."""
-
-
-def _events_in(value: Event | list[Event] | Continuation | None) -> list[Event]:
-    if isinstance(value, Event):
-        return [value]
-    return value if isinstance(value, list) else []
-
-
-def _checked(step: Step, value: Any) -> Event | list[Event] | Continuation | None:
-    if value is None or isinstance(value, Event | Continuation):
-        return value
-    if isinstance(value, list | tuple) and all(isinstance(item, Event) for item in value):
-        return list(value)
-    raise TypeError(
-        f"step {step.step_id} returned a {type(value).__name__}; return an Event, a list of Events or None "
-        "(StopEvent(result=...) ends the workflow)"
-    )
