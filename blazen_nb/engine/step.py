@@ -9,13 +9,11 @@ import types
 import typing
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, Literal, overload
+from typing import Any, overload
 
 from blazen_nb.engine.retry import NO_RETRY, RetryConfig
 from blazen_nb.errors import ValidationError
 from blazen_nb.events import START, Event
-
-StepKind = Literal["async", "sync"]
 
 
 class Step:
@@ -66,7 +64,17 @@ class Step:
 
 
 @overload
-def step(function: Callable[..., Any], /) -> Step: ...
+def step(
+    function: Callable[..., Any],
+    /,
+    *,
+    id: str | None = None,
+    accepts: Sequence[str | type[Event]] | None = None,
+    emits: Sequence[str | type[Event]] | None = None,
+    max_concurrency: int = 0,
+    timeout: float | timedelta | None = None,
+    retry: RetryConfig | int | None = None,
+) -> Step: ...
 @overload
 def step(
     function: None = None,
@@ -107,28 +115,27 @@ def step(
     Raises:
         ValidationError: The function cannot be a step.
     """
-    if function is None:
-        return functools.partial(
-            _make_step,
-            step_id=id,
-            accepts=accepts,
-            emits=emits,
-            max_concurrency=max_concurrency,
-            timeout=timeout,
-            retry=retry,
-        )
-    return _make_step(function)
+    make = functools.partial(
+        _make_step,
+        step_id=id,
+        accepts=accepts,
+        emits=emits,
+        max_concurrency=max_concurrency,
+        timeout=timeout,
+        retry=retry,
+    )
+    return make if function is None else make(function)
 
 
 def _make_step(
     function: Callable[..., Any],
     *,
-    step_id: str | None = None,
-    accepts: Sequence[str | type[Event]] | None = None,
-    emits: Sequence[str | type[Event]] | None = None,
-    max_concurrency: int = 0,
-    timeout: float | timedelta | None = None,
-    retry: RetryConfig | int | None = None,
+    step_id: str | None,
+    accepts: Sequence[str | type[Event]] | None,
+    emits: Sequence[str | type[Event]] | None,
+    max_concurrency: int,
+    timeout: float | timedelta | None,
+    retry: RetryConfig | int | None,
 ) -> Step:
     from blazen_nb.engine.registry import current_registry
 

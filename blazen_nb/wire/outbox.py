@@ -17,6 +17,8 @@ from blazen_nb.wire.io_loop import IoLoop
 
 BATCH_BYTES = 256 * 1024
 PART_BYTES = 128 * 1024
+OPEN_FRAMES = 64
+"""How many unfinished frames one side may have on its way; an Outbox has one."""
 
 
 class Lazy(Protocol):
@@ -157,42 +159,52 @@ class Parts:
     """Joins the parts of large frames again.
 
     Args:
-        limit: Bytes of unfinished frames that are held at most.
+        limit: Bytes of unfinished frames that are held at most; of frames, OPEN_FRAMES.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._held = 0
-        self._open: dict[int, list[bytes] | None] = {}
+        self._open: dict[int, bytearray | None] = {}
         """By part ID; None where the frame was refused and the rest of it is passed over."""
+        self._turned_away = -1
+        """The highest part ID whose frame was not even begun. IDs ascend, so that one number is enough."""
 
     def add(self, part: Any) -> bytes | None:
         """The whole frame's bytes with its last part, else None.
 
         Raises:
-            LimitError: More is held than the limit allows; what else comes of this frame is dropped.
+            LimitError: More is held than the limit allows, or too many frames are unfinished; what else comes of
+                this frame is dropped.
         """
-        pieces = self._open.setdefault(part.part_id, [])
-        if pieces is None:
-            if part.last:
-                del self._open[part.part_id]
-            return None
-        pieces.append(part.data)
-        self._held += len(part.data)
-        if self._held > self._limit:
-            self._drop(part.part_id, pieces, part.last)
-            raise LimitError(
-                f"a message larger than {self._limit / (1 << 20):g} MiB, the limit; send less at once"
-            )
+        if part.part_id not in self._open:
+            if part.part_id <= self._turned_away:
+                return None
+            self._begin(part.part_id)
+        frame = self._open[part.part_id]
+        if frame is not None:
+            frame += part.data
+            self._held += len(part.data)
+            if self._held > self._limit:
+                self._close(part.part_id, frame, part.last)
+                raise LimitError(
+                    f"a message larger than {self._limit / (1 << 20):g} MiB, the limit; send less at once"
+                )
         if not part.last:
             return None
-        del self._open[part.part_id]
-        frame = b"".join(pieces)
-        self._held -= len(frame)
-        return frame
+        self._close(part.part_id, frame, last=True)
+        return None if frame is None else bytes(frame)
 
-    def _drop(self, part_id: int, pieces: list[bytes], last: bool) -> None:
-        self._held -= sum(map(len, pieces))
+    def _begin(self, part_id: int) -> None:
+        if len(self._open) >= OPEN_FRAMES:
+            self._turned_away = part_id
+            raise LimitError(
+                f"more than {OPEN_FRAMES} unfinished messages at once, the limit; finish one before the next"
+            )
+        self._open[part_id] = bytearray()
+
+    def _close(self, part_id: int, frame: bytearray | None, last: bool) -> None:
+        self._held -= len(frame or b"")
         if last:
             del self._open[part_id]
         else:

@@ -20,15 +20,20 @@ from blazen_nb import (
 )
 from blazen_nb.client.sync import RunHandle
 from blazen_nb.testing import LocalPeer
-from blazen_nb.updates import Ended, Output
+from blazen_nb.updates import Ended, Output, StepEnded
 from tests.eventually import eventually
 from tests.peer.conftest import SECONDS, RunCell, StartCell
 
 CANCEL = 1.0
 """A run that does not stop by itself has its outcome this long after a cancel."""
 SLACK = 0.3
+LOOP = 0.5
+"""A plain step that loops in Python has ended this long after a cancel."""
+POLL = 0.1
+"""The outcome is there this long after a step saw its cancel, where it then returns."""
 
 _gates: dict[str, threading.Event] = {}
+_seen: list[float] = []
 
 
 @step(id="cancels::looks")
@@ -37,6 +42,15 @@ def looks(ctx: Context, ev: StartEvent) -> StopEvent:
     while not ctx.cancelled:
         time.sleep(0.002)
     print("cleaned up")
+    return StopEvent()
+
+
+@step(id="cancels::polls")
+def polls(ctx: Context, ev: StartEvent) -> StopEvent:
+    ctx.write_event_to_stream(Event("Begun"))
+    while not ctx.cancelled:
+        time.sleep(0.02)
+    _seen.append(time.monotonic())
     return StopEvent()
 
 
@@ -100,6 +114,34 @@ def test_a_step_that_cooperates_ends_at_once_with_its_last_words(
 def test_a_step_that_never_looks_is_interrupted(client: PeerClient) -> None:
     assert seconds_until_cancelled(begun(client, "cancels::loops")) < CANCEL + SLACK
     assert client.describe().abandoned == ()
+
+
+def assert_cancelled_everywhere(client: PeerClient, handle: RunHandle, step_id: str) -> None:
+    """For the caller, in the story that the peer kept, and in what it says of itself."""
+    assert handle.outcome == "cancelled"
+    updates = list(handle.updates())
+    ends = [update for update in updates if isinstance(update, StepEnded)]
+    assert [(end.step_id, end.outcome) for end in ends] == [(step_id, "cancelled")]
+    assert isinstance(updates[-1], Ended)
+    assert updates[-1].outcome == "cancelled"
+    peer = client.describe()
+    assert (peer.runs, peer.abandoned) == ((), ())
+
+
+def test_a_step_that_loops_in_python_has_ended_within_half_a_second(client: PeerClient) -> None:
+    handle = begun(client, "cancels::loops")
+    assert seconds_until_cancelled(handle) < LOOP
+    assert_cancelled_everywhere(client, handle, "cancels::loops")
+
+
+def test_a_step_that_polls_has_ended_a_tenth_of_a_second_after_its_poll(client: PeerClient) -> None:
+    _seen.clear()
+    handle = begun(client, "cancels::polls")
+    seconds_until_cancelled(handle)
+    told = time.monotonic()
+    (seen,) = _seen
+    assert told - seen < POLL
+    assert_cancelled_everywhere(client, handle, "cancels::polls")
 
 
 def test_a_step_that_is_stuck_is_left_behind_and_shown_until_it_ends(

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from blazen_nb.errors import PeerError
+from blazen_nb.errors import LimitError, PeerError
 from blazen_nb.wire import io_loop
 from blazen_nb.wire.io_loop import IoLoop
-from blazen_nb.wire.outbox import BATCH_BYTES, PART_BYTES, Outbox, Parts, as_batch
+from blazen_nb.wire.outbox import BATCH_BYTES, OPEN_FRAMES, PART_BYTES, Outbox, Parts, as_batch
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 SECONDS = 5.0
@@ -238,3 +239,49 @@ def test_what_was_joined_counts_no_more() -> None:
     parts = Parts(10)
     for number in range(5):
         assert parts.add(part(number, b"x" * 9, last=True)) == b"x" * 9
+
+
+@pytest.mark.parametrize("data", [b"", b"x"])
+def test_frames_that_are_begun_and_never_ended_are_refused_beyond_a_number(data: bytes) -> None:
+    parts = Parts(MIB)
+    for number in range(1, OPEN_FRAMES + 1):
+        assert parts.add(part(number, data)) is None
+    for number in range(OPEN_FRAMES + 1, 3 * OPEN_FRAMES):
+        with pytest.raises(LimitError, match=f"more than {OPEN_FRAMES} unfinished"):
+            parts.add(part(number, data))
+    assert len(parts._open) == OPEN_FRAMES
+
+
+def test_refused_frames_whose_rest_is_awaited_count_as_unfinished() -> None:
+    parts = Parts(10)
+    for number in range(1, OPEN_FRAMES + 1):
+        with pytest.raises(LimitError, match="larger than"):
+            parts.add(part(number, b"x" * 11))
+    with pytest.raises(LimitError, match="unfinished"):
+        parts.add(part(OPEN_FRAMES + 1, b"x"))
+
+
+def test_the_rest_of_a_frame_that_was_turned_away_begins_no_other() -> None:
+    parts = Parts(MIB)
+    for number in range(1, OPEN_FRAMES + 1):
+        parts.add(part(number, b"a"))
+    late = OPEN_FRAMES + 1
+    with pytest.raises(LimitError):
+        parts.add(part(late, b"lost"))
+    assert parts.add(part(1, b"b", last=True)) == b"ab"
+    assert parts.add(part(late, b"rest", last=True)) is None
+    assert parts.add(part(2, b"b", last=True)) == b"ab"
+    assert parts.add(part(late + 1, b"next", last=True)) == b"next"
+
+
+def test_empty_parts_hold_no_memory() -> None:
+    parts = Parts(MIB)
+    parts.add(part(1, b""))
+    tracemalloc.start()
+    try:
+        for _ in range(20_000):
+            parts.add(part(1, b""))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 50_000

@@ -281,6 +281,24 @@ def test_the_id_may_be_given() -> None:
     assert (work.step_id, work.name) == ("my_app::analyze", "analyze")
 
 
+def test_options_count_too_where_the_function_is_given_at_once() -> None:
+    def work(ctx: Any, ev: Any) -> None: ...
+
+    made = step(
+        work,
+        id="my_app::made",
+        accepts=[Mid],
+        emits=[StopEvent],
+        max_concurrency=3,
+        timeout=1.5,
+        retry=2,
+    )
+    assert made.step_id == "my_app::made"
+    assert (made.accepts, made.emits) == (("Mid",), (STOP,))
+    assert (made.max_concurrency, made.timeout) == (3, 1.5)
+    assert made.retry == RetryConfig(max_retries=2)
+
+
 def test_timeout_takes_seconds_or_a_timedelta() -> None:
     assert step(timeout=1.5)(lambda ctx, ev: None).timeout == 1.5
     assert step(timeout=timedelta(minutes=2))(lambda ctx, ev: None).timeout == 120.0
