@@ -6,13 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from blazen_nb.render.card import static_card
 from blazen_nb.render.graph import workflow_graph
 from blazen_nb.render.icons import LOOKS, StateName, label, pill
 from blazen_nb.render.markup import card, code, esc, fold, head, muted, pairs, row, section, table
-from blazen_nb.render.run_state import RunState
 from blazen_nb.render.style import style_tag
-from blazen_nb.render.text import run_phrase
 from blazen_nb.render.words import clip, plural, seconds, short_run, short_type, visible
 from blazen_nb.updates import StepShape, Usage
 
@@ -163,13 +160,6 @@ def peer_server_repr(view: PeerServerView) -> Repr:
     body += section(table("Runs", heads, rows) if rows else "", "Sessions and runs", load)
     return _finish(body, f"Peer server {view.node_id}"), _text(
         "PeerServer", [view.node_id, LOOKS[view.state].word.lower()]
-    )
-
-
-def run_handle_repr(state: RunState) -> Repr:
-    """The run's card, and ``RunHandle(index_docs on gpu-box, running)``."""
-    return static_card(state), _text(
-        "RunHandle", [run_phrase(state), LOOKS[state.state].word.lower()]
     )
 
 

@@ -13,7 +13,7 @@ from blazen_nb.errors import BlazenError, EnvironmentMismatchError, ShippingErro
 from blazen_nb.shipping.cell import compile_cell, file_name_for, make_source, run_sync
 from blazen_nb.shipping.diversion import OpenLeaf
 from blazen_nb.shipping.environment import python_minor
-from blazen_nb.shipping.sources import RecordedCells, SourceUnit, find_source
+from blazen_nb.shipping.sources import SourceUnit
 from blazen_nb.shipping.values import EncodedValue, decode
 
 Import = tuple[str, str, str | None]
@@ -110,11 +110,6 @@ def arrived_digests(module_dict: dict[str, Any]) -> dict[str, str]:
         for name, arrival in arrivals.items()
         if module_dict.get(name, arrivals) is arrival.value
     }
-
-
-def source_of_step(function: Any, cells: RecordedCells | None = None) -> SourceUnit | None:
-    """The source of a step's function with its decorator lines; None where it does not stand alone."""
-    return find_source(function, cells or RecordedCells())
 
 
 def _makers(

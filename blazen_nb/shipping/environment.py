@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 
 from blazen_nb.errors import EnvironmentMismatchError
@@ -11,19 +10,6 @@ from blazen_nb.errors import EnvironmentMismatchError
 def python_minor() -> str:
     """The minor version of this Python, ``"3.11"``: between equal ones bytecode can travel."""
     return f"{sys.version_info.major}.{sys.version_info.minor}"
-
-
-def fingerprint() -> dict[str, str]:
-    """What the other side may know of this process: versions and the kind of machine, no path and no name."""
-    from blazen_nb import __version__
-
-    return {
-        "python": platform.python_version(),
-        "implementation": platform.python_implementation(),
-        "system": platform.system(),
-        "machine": platform.machine(),
-        "blazen_nb": __version__,
-    }
 
 
 def require_same_minor(local: str, remote: str, what: str) -> None:

@@ -32,15 +32,6 @@ class CellNames:
     """Attribute chains that start at a name from outside: ``xml.etree.ElementTree.parse``."""
 
 
-def free_names(text: str) -> set[str]:
-    """The names that this source needs from outside.
-
-    Raises:
-        SyntaxError: the source does not parse.
-    """
-    return set(read_names(text).free)
-
-
 def read_names(text: str, *, futures: Iterable[str] = ()) -> CellNames:
     """What this source reads and binds at its top level.
 

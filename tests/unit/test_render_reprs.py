@@ -4,7 +4,7 @@ import pytest
 
 from blazen_nb.render import reprs
 from tests.unit.render_seen import HOSTILE, Seen
-from tests.unit.render_story import INDEX_DOCS, running
+from tests.unit.render_story import INDEX_DOCS
 
 
 def every_repr() -> dict[str, reprs.Repr]:
@@ -36,7 +36,6 @@ def every_repr() -> dict[str, reprs.Repr]:
                 runs=(served,),
             )
         ),
-        "RunHandle(index_docs on gpu-box, running)": reprs.run_handle_repr(running().state),
         "WorkflowResult(index_docs, dict with 3 keys)": reprs.result_repr(
             reprs.ResultView(
                 workflow_name="index_docs",

@@ -17,9 +17,8 @@ from blazen_nb.shipping.code import (
     CodeBundle,
     arrived_digests,
     install_bundle,
-    source_of_step,
 )
-from blazen_nb.shipping.environment import fingerprint, python_minor, require_same_minor
+from blazen_nb.shipping.environment import require_same_minor
 from blazen_nb.shipping.installed import is_installed
 from blazen_nb.shipping.names import read_names
 from blazen_nb.shipping.needs import Needs, find_needs
@@ -287,7 +286,7 @@ def test_a_stand_alone_step_has_source_with_its_decorators(notebook: Notebook) -
         "        def call(*a): return f(*a)\n        return call\n    return wrap\n"
     )
     notebook.run("x = 1\n@deco(\n    retries=2,\n)\nasync def train(ctx, ev):\n    return 1\n")
-    unit = source_of_step(notebook.namespace["train"], notebook.cells)
+    unit = find_source(notebook.namespace["train"], notebook.cells)
     assert unit == SourceUnit(
         name="train",
         text="\n@deco(\n    retries=2,\n)\nasync def train(ctx, ev):\n    return 1\n",
@@ -302,12 +301,12 @@ def test_what_does_not_stand_alone_has_no_source(notebook: Notebook) -> None:
     exec("def f(): ...", notebook.namespace)
     for name in ("i", "C", "f"):
         assert find_source(notebook.namespace[name], notebook.cells) is None
-    assert source_of_step(len) is None
-    assert source_of_step(print) is None
+    assert find_source(len, RecordedCells()) is None
+    assert find_source(print, RecordedCells()) is None
 
 
 def test_a_function_of_a_script_has_source_under_its_file_name() -> None:
-    unit = source_of_step(test_a_function_of_a_script_has_source_under_its_file_name)
+    unit = find_source(test_a_function_of_a_script_has_source_under_its_file_name, RecordedCells())
     assert unit is not None
     assert unit.label == "test_shipping_code.py"
 
@@ -318,10 +317,7 @@ def test_broken_cells_are_not_recorded() -> None:
     assert cells.source_of("f") is None
 
 
-def test_a_fingerprint_has_versions_and_no_place_of_this_machine() -> None:
-    said = fingerprint()
-    assert said["python"].startswith(python_minor())
-    assert not any("/" in value for value in said.values())
+def test_code_that_travels_as_bytecode_needs_the_same_minor_version() -> None:
     require_same_minor("3.11", "3.11", "train")
     with pytest.raises(EnvironmentMismatchError, match=r"train.*3\.11.*3\.13"):
         require_same_minor("3.11", "3.13", "train")

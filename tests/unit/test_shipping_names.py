@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from blazen_nb.shipping.names import free_names, read_names
+from blazen_nb.shipping.names import read_names
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ from blazen_nb.shipping.names import free_names, read_names
     ],
 )
 def test_free_names(text: str, names: str) -> None:
-    assert free_names(text) == set(names.split())
+    assert read_names(text).free == set(names.split())
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="type parameters came with Python 3.12")
@@ -86,7 +86,7 @@ def test_free_names(text: str, names: str) -> None:
     ],
 )
 def test_free_names_of_type_parameters(text: str, names: str) -> None:
-    assert free_names(text) == set(names.split())
+    assert read_names(text).free == set(names.split())
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_names_that_could_come_from_outside_are_maybe(text: str, names: str) -> 
 
 
 def test_after_a_star_import_only_what_was_read_before_is_certain() -> None:
-    assert free_names("before\nfrom m import *\nafter") == {"before"}
+    assert read_names("before\nfrom m import *\nafter").free == {"before"}
 
 
 def test_what_is_read_while_the_cell_runs_is_told_from_what_functions_read() -> None:
@@ -133,4 +133,4 @@ def test_lazy_annotations_of_earlier_cells_count() -> None:
 
 def test_source_that_does_not_parse_is_a_syntax_error() -> None:
     with pytest.raises(SyntaxError):
-        free_names("x = = 1")
+        read_names("x = = 1")
