@@ -10,19 +10,18 @@ from contextlib import suppress
 from typing import Any
 
 from blazen_nb.engine.checkpoints import Checkpoints
-from blazen_nb.engine.graph import Graph
+from blazen_nb.engine.observer import QuietObserver
 from blazen_nb.engine.pause_policy import SessionPausePolicy
 from blazen_nb.engine.result import WorkflowResult, bad_end
 from blazen_nb.engine.run import Run
 from blazen_nb.engine.snapshot import take_snapshot
-from blazen_nb.engine.ticks import Attempt
 from blazen_nb.engine.usage import TokenUsage, tokens_of
 from blazen_nb.errors import ValidationError
 from blazen_nb.events import Event, InputRequestEvent, InputResponseEvent
-from blazen_nb.updates import StepOutcome, Update
+from blazen_nb.updates import Update
 
 
-class StreamObserver:
+class StreamObserver(QuietObserver):
     """Keeps what a run publishes, in order and complete, for the readers of its stream."""
 
     history: Sequence[Update] = ()
@@ -72,30 +71,6 @@ class StreamObserver:
             for event in batch:
                 yield event
             position += len(batch)
-
-    def graph_known(self, graph: Graph) -> None:
-        """See Observer."""
-
-    def step_started(self, attempt: Attempt) -> None:
-        """See Observer."""
-
-    def step_ended(
-        self,
-        attempt: Attempt,
-        outcome: StepOutcome,
-        error: BaseException | None,
-        emitted: tuple[str, ...],
-    ) -> None:
-        """See Observer."""
-
-    def progressed(self, attempt: Attempt, label: str, done: float, total: float | None) -> None:
-        """See Observer."""
-
-    def enter(self, attempt: Attempt) -> Any:
-        """See Observer."""
-
-    def leave(self, entered: Any) -> None:
-        """See Observer."""
 
 
 class WorkflowHandler:

@@ -48,6 +48,34 @@ class Observer(Protocol):
         """That code is over."""
 
 
+class QuietObserver:
+    """Does nothing with what it is told; for observers of which most of a story goes by."""
+
+    def graph_known(self, graph: Graph) -> None:
+        """See Observer."""
+
+    def step_started(self, attempt: Attempt) -> None:
+        """See Observer."""
+
+    def step_ended(
+        self,
+        attempt: Attempt,
+        outcome: StepOutcome,
+        error: BaseException | None,
+        emitted: tuple[str, ...],
+    ) -> None:
+        """See Observer."""
+
+    def progressed(self, attempt: Attempt, label: str, done: float, total: float | None) -> None:
+        """See Observer."""
+
+    def enter(self, attempt: Attempt) -> Any:
+        """See Observer: what the step prints goes where it always went."""
+
+    def leave(self, entered: Any) -> None:
+        """See Observer."""
+
+
 def tell(method: Callable[..., None], *story: Any) -> None:
     """Tell the observer; where it cannot take the story, the run goes on without."""
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from threading import Lock
+from typing import TypeVar
 
 from blazen_nb.updates import Usage
 
@@ -27,9 +28,7 @@ class TokenUsage:
 
     def add(self, other: TokenUsage) -> TokenUsage:
         """The field-wise sum, as a new record."""
-        return TokenUsage(
-            **{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(TokenUsage)}
-        )
+        return _sum(self, other)
 
 
 def tokens_of(usage: Usage) -> TokenUsage:
@@ -37,6 +36,11 @@ def tokens_of(usage: Usage) -> TokenUsage:
     return TokenUsage(**{f.name: getattr(usage, f.name) for f in fields(TokenUsage)})
 
 
+def _sum(one: Counts, other: Counts) -> Counts:
+    return type(one)(**{f.name: getattr(one, f.name) + getattr(other, f.name) for f in fields(one)})
+
+
+Counts = TypeVar("Counts", TokenUsage, Usage)
 ZERO = Usage()
 
 
@@ -52,12 +56,7 @@ class UsageMeter:
     def add(self, usage: Usage) -> None:
         """Add this to the total."""
         with self._lock:
-            self._total = Usage(
-                **{
-                    f.name: getattr(self._total, f.name) + getattr(usage, f.name)
-                    for f in fields(Usage)
-                }
-            )
+            self._total = _sum(self._total, usage)
 
     @property
     def total(self) -> Usage:

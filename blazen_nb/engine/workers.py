@@ -54,12 +54,7 @@ class WorkerPool:
                 return
             self._free -= 1
             if self._free < 0 and len(self._workers) < self._size:
-                self._free += 1
-                worker = Worker(self)
-                self._workers.add(worker)
-                threading.Thread(
-                    target=self._work, args=(worker,), name=self._name, daemon=True
-                ).start()
+                self._add_worker()
         self._jobs.put(job)
 
     def close(self) -> None:
@@ -76,12 +71,13 @@ class WorkerPool:
             worker.retired = True
             self._workers.discard(worker)
             if self._free < 0 and not self._closed:
-                self._free += 1
-                replacement = Worker(self)
-                self._workers.add(replacement)
-                threading.Thread(
-                    target=self._work, args=(replacement,), name=self._name, daemon=True
-                ).start()
+                self._add_worker()
+
+    def _add_worker(self) -> None:
+        self._free += 1
+        worker = Worker(self)
+        self._workers.add(worker)
+        threading.Thread(target=self._work, args=(worker,), name=self._name, daemon=True).start()
 
     def _work(self, worker: Worker) -> None:
         while True:

@@ -6,19 +6,16 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Any
 
-from blazen_nb.engine.graph import Graph
-from blazen_nb.engine.ticks import Attempt
+from blazen_nb.engine.observer import QuietObserver
 from blazen_nb.errors import EncodeError, unicode_of
 from blazen_nb.events import STOP, Event
 from blazen_nb.peer.blazen_answers import PlainJson
 from blazen_nb.peer.refs import RefScope
-from blazen_nb.updates import StepOutcome
 from blazen_nb.wire.blazen_messages import SubWorkflowEvent
 
 
-class EventStory:
+class EventStory(QuietObserver):
     """Observer of one run, made on the I/O loop, where it is read."""
 
     def __init__(self, scope: RefScope) -> None:
@@ -90,27 +87,3 @@ class EventStory:
 
     def accepted(self, node_id: str) -> None:
         """The peer has the run."""
-
-    def graph_known(self, graph: Graph) -> None:
-        """See Observer."""
-
-    def step_started(self, attempt: Attempt) -> None:
-        """See Observer."""
-
-    def step_ended(
-        self,
-        attempt: Attempt,
-        outcome: StepOutcome,
-        error: BaseException | None,
-        emitted: tuple[str, ...],
-    ) -> None:
-        """See Observer."""
-
-    def progressed(self, attempt: Attempt, label: str, done: float, total: float | None) -> None:
-        """See Observer."""
-
-    def enter(self, attempt: Attempt) -> Any:
-        """See Observer: what the step prints goes where it always went."""
-
-    def leave(self, entered: Any) -> None:
-        """See Observer."""

@@ -118,28 +118,27 @@ class Session:
             self._reply(request_id, done=pb.Done(changed=run is not None))
 
     def _pause_run(self, request_id: int, request: pb.PauseRun) -> None:
-        run = self._peer.runs.find(request.run_id, self.identity)
-        changed = run is not None and run.run is not None
-        if run is not None and run.run is not None:
-            run.run.pause()
-        self._reply(request_id, done=pb.Done(changed=changed))
+        run = self._begun(request.run_id)
+        if run is not None:
+            run.pause()
+        self._reply(request_id, done=pb.Done(changed=run is not None))
 
     def _resume_run(self, request_id: int, request: pb.ResumeRun) -> None:
-        run = self._peer.runs.find(request.run_id, self.identity)
-        changed = run is not None and run.run is not None
-        if run is not None and run.run is not None:
-            run.run.resume()
-        self._reply(request_id, done=pb.Done(changed=changed))
+        run = self._begun(request.run_id)
+        if run is not None:
+            run.resume()
+        self._reply(request_id, done=pb.Done(changed=run is not None))
 
     def _answer_input(self, request_id: int, request: pb.AnswerInput) -> None:
-        run = self._peer.runs.find(request.run_id, self.identity)
+        run = self._begun(request.run_id)
         response = self._decoded(request.response)
-        changed = (
-            run is not None
-            and run.run is not None
-            and run.run.respond_to_input(request.request_id, response)
-        )
+        changed = run is not None and run.respond_to_input(request.request_id, response)
         self._reply(request_id, done=pb.Done(changed=changed))
+
+    def _begun(self, run_id: bytes) -> Run | None:
+        """The caller's run of this ID, once it has begun and until it ends."""
+        found = self._peer.runs.find(run_id, self.identity)
+        return found.run if found is not None else None
 
     def _register_code(self, request_id: int, request: pb.RegisterCode) -> None:
         self._peer.require_code_accepted("registering steps")

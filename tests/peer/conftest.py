@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import pytest
 
@@ -14,6 +14,7 @@ from blazen_nb.peer import capture
 from blazen_nb.shipping.cell import parse_cell
 from blazen_nb.testing import LocalPeer
 
+Made_co = TypeVar("Made_co", covariant=True)
 SECONDS = 5.0
 """How long a test waits for what should be there at once."""
 
@@ -55,8 +56,8 @@ def released() -> Iterator[threading.Event]:
     event.set()
 
 
-class StartCell(Protocol):
-    """Starts a cell; ``number`` is its number in the notebook."""
+class OnCell(Protocol[Made_co]):
+    """Takes a cell; ``number`` is its number in the notebook."""
 
     def __call__(
         self,
@@ -66,21 +67,13 @@ class StartCell(Protocol):
         client: PeerClient | None = None,
         input: Any = None,
         outputs: Iterable[str] = (),
-    ) -> RunHandle: ...
+    ) -> Made_co: ...
 
 
-class RunCell(Protocol):
-    """Runs a cell to its end; arguments as for StartCell."""
-
-    def __call__(
-        self,
-        text: str,
-        number: int = 1,
-        *,
-        client: PeerClient | None = None,
-        input: Any = None,
-        outputs: Iterable[str] = (),
-    ) -> WorkflowResult: ...
+StartCell: TypeAlias = OnCell[RunHandle]
+"""Starts a cell."""
+RunCell: TypeAlias = OnCell[WorkflowResult]
+"""Runs a cell to its end."""
 
 
 @pytest.fixture
@@ -106,15 +99,7 @@ def start_cell(client: PeerClient) -> StartCell:
 def run_cell(start_cell: StartCell) -> RunCell:
     """Run a cell and give its result."""
 
-    def run(
-        text: str,
-        number: int = 1,
-        *,
-        client: PeerClient | None = None,
-        input: Any = None,
-        outputs: Iterable[str] = (),
-    ) -> WorkflowResult:
-        handle = start_cell(text, number, client=client, input=input, outputs=outputs)
-        return handle.result(SECONDS)
+    def run(text: str, number: int = 1, **how: Any) -> WorkflowResult:
+        return start_cell(text, number, **how).result(SECONDS)
 
     return run

@@ -23,6 +23,8 @@ from blazen_nb import (
     ValidationError,
     step,
 )
+from blazen_nb.client.requests import refused
+from blazen_nb.client.waiters import BlockingReply
 from blazen_nb.errors import (
     AssemblyError,
     AuthError,
@@ -34,6 +36,8 @@ from blazen_nb.errors import (
 from blazen_nb.shipping.cell import parse_cell
 from blazen_nb.testing import LocalPeer
 from blazen_nb.wire.limits import Limits
+from blazen_nb.wire.outbox import OPEN_FRAMES
+from blazen_nb.wire.v1 import kernel_pb2 as pb
 from tests.peer.conftest import SECONDS, StartCell
 
 SECRET = "a-token-that-nobody-may-see"
@@ -124,6 +128,19 @@ def test_a_bad_call_is_refused_with_its_reason_and_changes_nothing(
 ) -> None:
     with pytest.raises(error, match=match):
         call(client)
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_large_messages_that_are_begun_and_never_ended_are_refused_beyond_a_number(
+    client: PeerClient,
+) -> None:
+    replies = [BlockingReply() for _ in range(OPEN_FRAMES + 2)]
+    for number, reply in enumerate(replies, 1):
+        client._link.ask(reply, part=pb.Part(part_id=number, data=b"x"))
+    for reply in replies[OPEN_FRAMES:]:
+        refusal = refused(reply.wait(SECONDS).refusal)
+        assert isinstance(refusal, LimitError)
+        assert f"more than {OPEN_FRAMES} unfinished messages" in str(refusal)
 
 
 @pytest.mark.usefixtures("unchanged")

@@ -13,7 +13,6 @@ from blazen_nb.engine.graph import Graph
 from blazen_nb.engine.reducer import ABANDON_SECONDS, StepTimeout, apply, reduce
 from blazen_nb.engine.retry import RetryConfig
 from blazen_nb.engine.run_state import RunState
-from blazen_nb.engine.step import Step
 from blazen_nb.engine.ticks import (
     AbandonAttempt,
     AbortAttempt,
@@ -30,7 +29,6 @@ from blazen_nb.engine.ticks import (
     PauseRequested,
     ResumeRequested,
     Retrying,
-    RunAttempt,
     ShowGraph,
     StartTimer,
     StopTimer,
@@ -38,34 +36,19 @@ from blazen_nb.engine.ticks import (
     TimerFired,
 )
 from blazen_nb.events import (
-    START,
     Event,
     InputRequestEvent,
     InputResponseEvent,
     StartEvent,
     StopEvent,
 )
+from tests.unit.reducer_play import FedState, a_step, attempts
 
 STEADY = RetryConfig(max_retries=2, initial_delay_ms=1000, jitter=False)
 
 
-def a_step(step_id: str, *accepts: str, **settings: Any) -> Step:
-    return Step(
-        lambda ctx, event: None, step_id=step_id, accepts=accepts or (START,), emits=(), **settings
-    )
-
-
-class Play:
-    """A run's state, and what was commanded so far."""
-
-    def __init__(self, *steps: Step, timeout: float | None = None, **defaults: Any) -> None:
-        self.state = RunState(Graph(steps, **defaults), timeout=timeout)
-        self.all: list[Command] = []
-
-    def feed(self, tick: Tick) -> list[Command]:
-        out = apply(self.state, tick)
-        self.all += out
-        return out
+class Play(FedState):
+    """What the run's steps do, tick by tick."""
 
     def start(self, **fields: Any) -> list[Attempt]:
         return attempts(self.feed(EventSent(StartEvent(**fields))))
@@ -79,10 +62,6 @@ class Play:
     def finish(self) -> Finish:
         (found,) = [command for command in self.all if isinstance(command, Finish)]
         return found
-
-
-def attempts(commands: list[Command]) -> list[Attempt]:
-    return [command.attempt for command in commands if isinstance(command, RunAttempt)]
 
 
 def of_kind(commands: list[Command], kind: type[Any]) -> list[Any]:

@@ -34,13 +34,13 @@ from blazen_nb.engine.ticks import (
     TimerFired,
 )
 from blazen_nb.events import (
-    START,
     Event,
     InputRequestEvent,
     InputResponseEvent,
     StartEvent,
     StopEvent,
 )
+from tests.unit.reducer_play import FedState, a_step, attempts
 
 PAUSE, RESUME = PauseRequested(), ResumeRequested()
 STEADY = RetryConfig(max_retries=1, initial_delay_ms=1000, jitter=False)
@@ -49,24 +49,15 @@ ANSWER = InputAnswered("q", InputResponseEvent(request_id="q", response=1))
 ERROR = OSError("no")
 
 
-def a_step(step_id: str, *accepts: str, **given: Any) -> Step:
-    return Step(
-        lambda ctx, event: None, step_id=step_id, accepts=accepts or (START,), emits=(), **given
-    )
-
-
-class Play:
+class Play(FedState):
     """A run's state, started, with helpers that say what is started by a tick."""
 
     def __init__(self, *steps: Step, timeout: float | None = None) -> None:
-        self.state = RunState(Graph([a_step("start"), *steps]), timeout=timeout)
+        super().__init__(a_step("start"), *steps, timeout=timeout)
         (self.first,) = self.starts(EventSent(StartEvent()))
 
-    def feed(self, tick: Tick) -> list[Command]:
-        return apply(self.state, tick)
-
     def starts(self, tick: Tick) -> list[Attempt]:
-        return [each.attempt for each in self.feed(tick) if isinstance(each, RunAttempt)]
+        return attempts(self.feed(tick))
 
     def returns(self, attempt: Attempt, *events: Event) -> list[Attempt]:
         return self.starts(AttemptFinished(attempt.attempt_id, list(events)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import sys
 import traceback
 import types
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from blazen_nb.shipping.names import read_names
 from blazen_nb.shipping.needs import Needs, find_needs
 from blazen_nb.shipping.sources import RecordedCells, SourceUnit, find_source
 from blazen_nb.shipping.values import encode
+from tests.unit.home_module import home_module
 
 
 class Notebook:
@@ -50,18 +50,14 @@ class Notebook:
 
 @pytest.fixture
 def notebook() -> Iterator[Notebook]:
-    module = types.ModuleType("blazen_test_notebook")
-    sys.modules[module.__name__] = module
-    yield Notebook(module)
-    del sys.modules[module.__name__]
+    with home_module("blazen_test_notebook") as module:
+        yield Notebook(module)
 
 
 @pytest.fixture
 def peer() -> Iterator[types.ModuleType]:
-    module = types.ModuleType("blazen_test_peer")
-    sys.modules[module.__name__] = module
-    yield module
-    del sys.modules[module.__name__]
+    with home_module("blazen_test_peer") as module:
+        yield module
 
 
 def install(bundle: CodeBundle, peer: types.ModuleType, **options: Any) -> set[str]:

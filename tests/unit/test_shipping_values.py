@@ -38,6 +38,7 @@ from blazen_nb.shipping.values import (
     encode,
     encode_leaf,
 )
+from tests.unit.home_module import home_module
 
 
 @dataclass
@@ -294,18 +295,14 @@ def test_hostile_pickles_raise_typed_errors_where_trusted() -> None:
 
 @pytest.fixture
 def peer_home() -> Iterator[types.ModuleType]:
-    module = types.ModuleType("blazen_test_namespace")
-    sys.modules[module.__name__] = module
-    yield module
-    del sys.modules[module.__name__]
+    with home_module("blazen_test_namespace") as module:
+        yield module
 
 
 @pytest.fixture
 def notebook_home() -> Iterator[types.ModuleType]:
-    module = types.ModuleType("blazen_test_notebook")
-    sys.modules[module.__name__] = module
-    yield module
-    del sys.modules[module.__name__]
+    with home_module("blazen_test_notebook") as module:
+        yield module
 
 
 REPORT = (

@@ -24,6 +24,26 @@ def release() -> Iterator[threading.Event]:
     event.set()
 
 
+class Sticking:
+    """A job that keeps its worker until it is released."""
+
+    def __init__(self, release: threading.Event) -> None:
+        self.inside = threading.Event()
+        self._release = release
+
+    def __call__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.thread = threading.current_thread()
+        self.inside.set()
+        self._release.wait(SECONDS)
+
+    def submitted_to(self, pool: WorkerPool) -> Sticking:
+        """The job, once it has a worker."""
+        pool.submit(self)
+        assert self.inside.wait(SECONDS)
+        return self
+
+
 def threads_of(name: str) -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == name]
 
@@ -106,39 +126,21 @@ def test_idle_threads_end_and_the_pool_works_on(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_retired_worker_is_replaced_where_jobs_wait(release: threading.Event) -> None:
     pool = WorkerPool(1, "pool-retire")
-    stuck: list[Worker] = []
-    inside = threading.Event()
     done = threading.Event()
-
-    def sticks(worker: Worker) -> None:
-        stuck.append(worker)
-        inside.set()
-        release.wait(SECONDS)
-
-    pool.submit(sticks)
-    assert inside.wait(SECONDS)
+    stuck = Sticking(release).submitted_to(pool)
     pool.submit(lambda _: done.set())
     assert not done.is_set()
-    stuck[0].retire()
+    stuck.worker.retire()
     assert done.wait(SECONDS)
-    stuck[0].retire()
-    assert stuck[0].retired
+    stuck.worker.retire()
+    assert stuck.worker.retired
     pool.close()
 
 
 def test_a_retired_worker_makes_room_for_a_later_job(release: threading.Event) -> None:
     pool = WorkerPool(1, "pool-retire-later")
-    stuck: list[Worker] = []
-    inside = threading.Event()
-
-    def sticks(worker: Worker) -> None:
-        stuck.append(worker)
-        inside.set()
-        release.wait(SECONDS)
-
-    pool.submit(sticks)
-    assert inside.wait(SECONDS)
-    stuck[0].retire()
+    stuck = Sticking(release).submitted_to(pool)
+    stuck.worker.retire()
     done = threading.Event()
     pool.submit(lambda _: done.set())
     assert done.wait(SECONDS)
@@ -147,20 +149,11 @@ def test_a_retired_worker_makes_room_for_a_later_job(release: threading.Event) -
 
 def test_a_retired_worker_ends_after_its_job(release: threading.Event) -> None:
     pool = WorkerPool(1, "pool-retired-ends")
-    stuck: list[threading.Thread] = []
-    inside = threading.Event()
-
-    def sticks(worker: Worker) -> None:
-        stuck.append(threading.current_thread())
-        worker.retire()
-        inside.set()
-        release.wait(SECONDS)
-
-    pool.submit(sticks)
-    assert inside.wait(SECONDS)
+    stuck = Sticking(release).submitted_to(pool)
+    stuck.worker.retire()
     release.set()
-    stuck[0].join(SECONDS)
-    assert not stuck[0].is_alive()
+    stuck.thread.join(SECONDS)
+    assert not stuck.thread.is_alive()
     pool.close()
 
 
@@ -181,15 +174,8 @@ def test_a_job_that_raises_costs_the_pool_no_thread(caplog: pytest.LogCaptureFix
 
 def test_a_closed_pool_drops_what_waits_and_its_threads_end(release: threading.Event) -> None:
     pool = WorkerPool(1, "pool-closed")
-    inside = threading.Event()
     ran: list[str] = []
-
-    def sticks(_: Worker) -> None:
-        inside.set()
-        release.wait(SECONDS)
-
-    pool.submit(sticks)
-    assert inside.wait(SECONDS)
+    Sticking(release).submitted_to(pool)
     pool.submit(lambda _: ran.append("waited"))
     pool.close()
     pool.submit(lambda _: ran.append("late"))
