@@ -35,15 +35,13 @@ def live_parts(state: RunState, now: float, *, output: bool | None = None) -> di
     }
 
 
-def static_card(
-    state: RunState, *, now: float | None = None, excerpt: bool = True, output: bool | None = None
-) -> str:
+def static_card(state: RunState, *, excerpt: bool = True, output: bool | None = None) -> str:
     """The whole card as HTML that needs nothing else: style, folds, no script.
 
-    ``now`` matters only while the run goes on. ``excerpt`` False leaves out the failed lines and the traceback,
+    ``excerpt`` False leaves out the failed lines and the traceback,
     for a cell whose own error output shows them. ``output`` is as in ``live_parts``.
     """
-    elapsed = state.elapsed(state.last_at if now is None else now)
+    elapsed = state.elapsed(state.last_at)
     shows_output = not state.is_cell if output is None else output
     parts = [style_tag(), _header(state, elapsed, slot=False), _band(state, excerpt=excerpt)]
     if state.failure is not None and excerpt:

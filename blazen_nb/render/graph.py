@@ -52,12 +52,9 @@ def run_graph(state: RunState, now: float) -> str:
     return f'<div class="bzn-s bzn-g{hide}">{draw(layout, [_START, *nodes, _STOP], now)}</div>'
 
 
-def workflow_graph(steps: Sequence[StepShape], notes: dict[str, str]) -> str:
+def workflow_graph(steps: Sequence[StepShape]) -> str:
     """The graph of a workflow that does not run; over 24 steps it shows their modules instead."""
-    nodes = [
-        Node(node_id=step.step_id, label=_short(step.step_id), sub=notes.get(step.step_id, ""))
-        for step in steps
-    ]
+    nodes = [Node(node_id=step.step_id, label=_short(step.step_id)) for step in steps]
     edges = shape_edges(steps)
     if len(nodes) > NODES_LIMIT:
         nodes, edges = _grouped(steps, edges)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,7 +60,6 @@ class ServedRun:
     run_id: str
     state: StateName
     workflow_name: str
-    session: str = ""
     elapsed: float | None = None
 
 
@@ -74,7 +73,6 @@ class PeerServerView:
     state: StateName = "serving"
     """serving or stopped."""
     trust: str = ""
-    uptime: float | None = None
     hints: tuple[tuple[str, str], ...] = ()
     """How others reach it: (from where, what to type)."""
     sessions: int = 0
@@ -101,10 +99,6 @@ class WorkflowView:
 
     name: str
     steps: tuple[StepShape, ...]
-    about: str = ""
-    """What else the header says, such as ``timeout 120 s``."""
-    notes: Mapping[str, str] = field(default_factory=dict)
-    """A few words under a step's name, by step ID."""
 
 
 def peer_client_repr(view: PeerClientView) -> Repr:
@@ -141,8 +135,7 @@ def peer_info_repr(view: PeerInfoView) -> Repr:
 
 def peer_server_repr(view: PeerServerView) -> Repr:
     """A server's card, and ``PeerServer(notebook-7f, serving)``."""
-    uptime = f"up {seconds(view.uptime)}" if view.uptime is not None else ""
-    body = head(pill(view.state), view.node_id, "PeerServer", uptime)
+    body = head(pill(view.state), view.node_id, "PeerServer", "")
     address = f"{code(view.address)} {muted(view.trust)}" if view.address else ""
     body += section(
         pairs([("Address", address), *((name, code(what)) for name, what in view.hints)])
@@ -151,7 +144,6 @@ def peer_server_repr(view: PeerServerView) -> Repr:
         ("Run", "88px", ""),
         ("State", "136px", ""),
         ("Workflow", "", ""),
-        ("Session", "", "bzn-x"),
         ("Time", "60px", "r e"),
     ]
     rows = [_served(run) for run in view.runs[:ROWS_LIMIT]]
@@ -179,10 +171,10 @@ def result_repr(view: ResultView) -> Repr:
 
 def workflow_repr(view: WorkflowView) -> Repr:
     """The workflow's graph, and ``Workflow(answer: 6 steps, StartEvent to StopEvent)``."""
-    about = ", ".join(part for part in (plural(len(view.steps), "step"), view.about) if part)
-    body = head("", view.name, "Workflow", about) + workflow_graph(view.steps, dict(view.notes))
+    about = plural(len(view.steps), "step")
+    body = head("", view.name, "Workflow", about) + workflow_graph(view.steps)
     body += fold("Steps", "", _shapes_table(view.steps))
-    text = f"{view.name}: {plural(len(view.steps), 'step')}, StartEvent to StopEvent"
+    text = f"{view.name}: {about}, StartEvent to StopEvent"
     return _finish(body, f"Workflow {view.name}"), _text("Workflow", [text])
 
 
@@ -234,7 +226,7 @@ def _shapes_table(steps: Sequence[StepShape]) -> str:
 
 
 def _served(run: ServedRun) -> str:
-    cells = [(label(run.state), ""), (esc(run.workflow_name), ""), (esc(run.session), "z bzn-x")]
+    cells = [(label(run.state), ""), (esc(run.workflow_name), "")]
     return row(short_run(run.run_id), [*cells, (seconds(run.elapsed), "r e")])
 
 

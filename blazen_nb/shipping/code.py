@@ -70,13 +70,12 @@ def install_bundle(
     *,
     namespace_id: str,
     trusted: bool,
-    replace: bool = False,
     open_leaf: OpenLeaf | None = None,
 ) -> set[str]:
     """Put what arrived into the namespace; returns the names that were set.
 
     A name whose part is already there unchanged stays as it is. A name that code on this peer assigned wins over
-    what arrives, unless ``replace``.
+    what arrives.
 
     Args:
         open_leaf: Finds the objects that refs among the values stand for.
@@ -94,7 +93,7 @@ def install_bundle(
         stands = arrival is not None and module_dict.get(name, arrivals) is arrival.value
         if stands and arrival is not None and arrival.digest == digests[name]:
             continue
-        if name in module_dict and not stands and not replace:
+        if name in module_dict and not stands:
             continue
         module_dict[name] = value = make()
         arrivals[name] = _Arrival(digests[name], value)

@@ -93,7 +93,7 @@ def test_a_step_that_feeds_itself_and_a_step_nobody_feeds_are_drawn() -> None:
     layout = lay_out(shapes)
     assert [(edge.source, edge.target) for edge in layout.loops] == [("loop", "loop")]
     assert layout.places["alone"].x == layout.places["loop"].x
-    assert "alone" in workflow_graph(shapes, {})
+    assert "alone" in workflow_graph(shapes)
 
 
 def test_an_answer_goes_from_the_step_that_asks_to_the_step_that_takes_it() -> None:
@@ -151,7 +151,7 @@ def test_the_picture_is_well_formed_and_has_no_ids_and_no_script() -> None:
     for html in (
         run_graph(running().state, 14.2),
         run_graph(failed().state, 0.0),
-        workflow_graph(ANSWER, {}),
+        workflow_graph(ANSWER),
     ):
         assert "script" not in tags(html)
         assert " id=" not in html
@@ -170,7 +170,7 @@ def test_what_is_left_without_the_shapes_reads_as_a_sentence() -> None:
 def test_the_label_for_people_who_do_not_see_it_lists_the_wires() -> None:
     assert (
         'aria-label="Steps and events: split to embed by Chunk; embed to collect by Vectors"'
-        in workflow_graph(INDEX_DOCS, {})
+        in workflow_graph(INDEX_DOCS)
     )
 
 
@@ -180,7 +180,7 @@ def test_hostile_names_stay_text() -> None:
         StepShape(step_id=name, accepts=(START,), emits=("<b>&",)),
         StepShape(step_id="y", accepts=("<b>&",), emits=(STOP,)),
     )
-    html = workflow_graph(shapes, {name: "<i>"})
+    html = workflow_graph(shapes)
     assert not {"script", "b", "i"} & set(tags(html))
     assert "&lt;b&gt;&amp;" in html
 
@@ -188,7 +188,7 @@ def test_hostile_names_stay_text() -> None:
 def test_a_run_of_many_steps_has_no_graph_but_a_workflow_shows_its_modules() -> None:
     shapes = chain_of(NODES_LIMIT * 4)
     assert run_graph(Story().accepted().graph(*shapes).state, 1.0) == ""
-    html = workflow_graph(shapes, {})
+    html = workflow_graph(shapes)
     assert html.count("20 steps") == 4
     assert "step_7" not in html
 
@@ -196,7 +196,7 @@ def test_a_run_of_many_steps_has_no_graph_but_a_workflow_shows_its_modules() -> 
 def test_a_graph_too_wide_for_a_card_is_left_out_of_a_run_and_kept_in_a_workflow() -> None:
     shapes = chain_of(15)
     assert run_graph(Story().accepted().graph(*shapes).state, 1.0) == ""
-    assert "step_14" in workflow_graph(shapes, {})
+    assert "step_14" in workflow_graph(shapes)
 
 
 def test_a_wide_graph_is_left_out_where_the_output_is_narrow() -> None:
@@ -211,5 +211,5 @@ def test_a_thousand_steps_are_laid_out_in_no_time(length: int) -> None:
 
 
 def test_the_same_steps_give_the_same_picture() -> None:
-    assert workflow_graph(ANSWER, {}) == workflow_graph(ANSWER, {})
+    assert workflow_graph(ANSWER) == workflow_graph(ANSWER)
     assert run_graph(running().state, 14.2) == run_graph(running().state, 14.2)

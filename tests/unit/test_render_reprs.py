@@ -10,7 +10,7 @@ from tests.unit.render_story import INDEX_DOCS
 def every_repr() -> dict[str, reprs.Repr]:
     steps = tuple(shape.step_id for shape in INDEX_DOCS)
     served = reprs.ServedRun(
-        run_id="4f1c09aa", state="running", workflow_name=HOSTILE, session=HOSTILE, elapsed=14.2
+        run_id="4f1c09aa", state="running", workflow_name=HOSTILE, elapsed=14.2
     )
     return {
         "PeerClient(gpu-box, connected, 3 steps)": reprs.peer_client_repr(
@@ -45,7 +45,7 @@ def every_repr() -> dict[str, reprs.Repr]:
             )
         ),
         "Workflow(answer: 3 steps, StartEvent to StopEvent)": reprs.workflow_repr(
-            reprs.WorkflowView(name="answer", steps=INDEX_DOCS, about=HOSTILE)
+            reprs.WorkflowView(name="answer", steps=INDEX_DOCS)
         ),
     }
 
