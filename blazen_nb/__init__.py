@@ -30,7 +30,7 @@ _HOME = {
     "RefLifetime": "engine.refs",
     "RemoteRef": "client.refs",
     "RetryConfig": "engine.retry",
-    "RunHandle": "client.sync",
+    "RunHandle": "client.sync_handle",
     "SessionPausePolicy": "engine.pause_policy",
     "StartEvent": "events",
     "Step": "engine.step",

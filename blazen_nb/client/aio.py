@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import warnings
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from blazen_nb.client.aio_handle import AsyncRunHandle
+from blazen_nb.client.connecting import open_link
 from blazen_nb.client.feed import RunFeed
 from blazen_nb.client.link import PeerLink
 from blazen_nb.client.ref_calls import AsyncRefCalls
 from blazen_nb.client.requests import (
+    ANSWER_SECONDS,
     LATER_SECONDS,
     PeerInfo,
     answer_of,
@@ -26,27 +28,15 @@ from blazen_nb.client.requests import (
     result_of,
     start_request,
 )
-from blazen_nb.client.run_requests import (
-    Question,
-    answer_request,
-    pause_request,
-    require_answered,
-    resume_request,
-)
 from blazen_nb.client.shipped_steps import steps_bundle
 from blazen_nb.client.waiters import AsyncReply
 from blazen_nb.engine.result import WorkflowResult
 from blazen_nb.errors import WorkflowTimeoutError
-from blazen_nb.events import Event
 from blazen_nb.shipping.cell import CellSource
 from blazen_nb.shipping.code import CodeBundle
-from blazen_nb.updates import Outcome, Update
 from blazen_nb.wire import io_loop
 from blazen_nb.wire.tls import ClientTls
 from blazen_nb.wire.v1 import kernel_pb2 as pb
-
-ANSWER_SECONDS = 30.0
-"""How long a client waits for the answer to a request that is not a run."""
 
 
 class AsyncPeerClient(AsyncRefCalls):
@@ -90,11 +80,14 @@ class AsyncPeerClient(AsyncRefCalls):
             TransportError: Nobody listens there, it does not answer, or one side speaks TLS and the other does not.
             TlsError: A PEM file is bad, or the peer's certificate is not trusted.
             AuthError: The token was refused, or the peer asks for a certificate that it did not get.
+
+        A peer that speaks only Blazen's own wire runs the steps it knows; whatever else is asked of it raises
+        UnsupportedError, which names it.
         """
         io = io_loop.acquire()
         try:
             link = await io.awaited(
-                PeerLink.open(
+                open_link(
                     io,
                     address,
                     node_id=node_id,
@@ -121,7 +114,7 @@ class AsyncPeerClient(AsyncRefCalls):
 
     @property
     def peer_python(self) -> str:
-        """The peer's Python minor version, ``"3.12"``."""
+        """The peer's Python minor version, ``"3.12"``; empty where the peer does not say it."""
         return self._link.welcome.python
 
     @property
@@ -315,97 +308,3 @@ class AsyncPeerClient(AsyncRefCalls):
 
     def __repr__(self) -> str:
         return f"AsyncPeerClient({self.node_id}, {'connected' if self.is_open else 'closed'})"
-
-
-class AsyncRunHandle:
-    """A client's grip on a run; awaiting it gives the result."""
-
-    def __init__(self, feed: RunFeed, client: AsyncPeerClient) -> None:
-        self._feed = feed
-        self._client = (
-            client  # a client that nobody holds ends its session, and with it the updates
-        )
-
-    @property
-    def run_id(self) -> str:
-        """The run's ID, a dashed UUID."""
-        return self._feed.run_id
-
-    @property
-    def outcome(self) -> Outcome | None:
-        """How it ended; None while it runs."""
-        return self._feed.outcome
-
-    async def next_update(self, timeout: float | None = None) -> Update | None:
-        """The next update; None where none came in ``timeout`` seconds, or none will come."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                await self._feed.wait_async(lambda: self._feed.has_news)
-        return self._feed.take()
-
-    async def updates(self) -> AsyncIterator[Update]:
-        """What the run tells, in order, ending with ``Ended``; each update is given out once."""
-        while True:
-            update = await self.next_update()
-            if update is not None:
-                yield update
-            elif self._feed.has_ended:
-                return
-
-    async def events(self) -> AsyncIterator[Event]:
-        """The events that steps write to the stream, and the run's questions, in order; other updates are passed over."""
-        while True:
-            await self._feed.wait_async(lambda: self._feed.has_news)
-            for event in self._feed.take_events():
-                yield event
-            if self._feed.has_ended and not self._feed._unread:
-                return
-
-    async def result(self, timeout: float | None = None) -> WorkflowResult:
-        """The result, once the run has ended.
-
-        Args:
-            timeout: Seconds to wait; the run goes on when they are over.
-
-        Raises:
-            WorkflowError: The run did not succeed.
-            TimeoutError: It has not ended in time.
-        """
-        try:
-            async with asyncio.timeout(timeout):
-                await self._feed.wait_async(lambda: self._feed.has_ended)
-        except TimeoutError:
-            raise TimeoutError(self._feed.not_ended(timeout)) from None
-        return self._feed.outcome_or_raise()
-
-    def cancel(self) -> None:
-        """Ask for the run's end, without waiting; ``result()`` then raises WorkflowCancelledError."""
-        self._feed.link.cancel(self._feed.raw_id, "cancelled by the client")
-
-    async def pause(self) -> None:
-        """As ``RunHandle.pause``."""
-        answer_of(await self._ask(**pause_request(self._feed)), "done")
-
-    async def resume(self) -> None:
-        """As ``RunHandle.resume``."""
-        answer_of(await self._ask(**resume_request(self._feed)), "done")
-
-    async def respond_to_input(self, request_id: Question, response: Any = None) -> None:
-        """As ``RunHandle.respond_to_input``."""
-        frame = await self._ask(**answer_request(self._feed, request_id, response))
-        require_answered(frame, request_id)
-
-    async def _ask(self, **request: Any) -> pb.PeerFrame:
-        reply = AsyncReply(self._feed.link.mail())
-        self._feed.link.ask(reply, **request)
-        try:
-            return await reply.wait(ANSWER_SECONDS)
-        except TimeoutError:
-            raise no_answer(self._feed.link, ANSWER_SECONDS) from None
-
-    def __await__(self) -> Generator[Any, None, WorkflowResult]:
-        return self.result().__await__()
-
-    def __repr__(self) -> str:
-        name, node = self._feed.workflow_name, self._feed.link.node_id
-        return f"AsyncRunHandle({name} on {node}, {self.outcome or 'running'})"

@@ -10,7 +10,7 @@ import os
 import platform
 import secrets
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import UUID
 
@@ -73,12 +73,14 @@ class PeerLink:
         tls: ClientTls | None,
         namespace: str | None,
         timeout: float,
+        way: Callable[[Address, str | None, str, ClientTls | None], Transport] = GrpcStream,
     ) -> PeerLink:
         """A link whose session is open; on the I/O loop.
 
         Args:
             node_id: This client's name; default the host's.
             namespace: Default one private to the session.
+            way: Makes the transport, from the address, the token, the client's name and TLS.
 
         Raises:
             ValidationError: Not an address.
@@ -86,6 +88,7 @@ class PeerLink:
             TlsError: Its certificate is not trusted.
             AuthError: The token, or the client's certificate, was refused.
             EnvelopeVersionError: The peer speaks an older envelope than this client can.
+            UnsupportedError: Nothing there knows sessions.
         """
         where = parse(address, use="connect")
         node_id = node_id or platform.node() or "client"
@@ -95,7 +98,7 @@ class PeerLink:
             _log.warning(
                 "the token for %s travels unencrypted; use https:// or a trusted network", where
             )
-        transport = GrpcStream(where, secret, node_id, encrypted)
+        transport = way(where, secret, node_id, encrypted)
         link = cls(io, where, transport)
         hello = pb.Hello(
             session_id=link.session_id,

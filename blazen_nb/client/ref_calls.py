@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from blazen_nb.client.bulk import fetch_bytes, send_value
+from blazen_nb.client.connecting import require_sessions
 from blazen_nb.client.link import PeerLink
 from blazen_nb.client.refs import RemoteRef
 from blazen_nb.errors import ValidationError
@@ -32,8 +33,10 @@ class AsyncRefCalls:
         Raises:
             EncodeError: It cannot travel.
             LimitError: It is larger than the peer takes.
+            UnsupportedError: The peer speaks only Blazen's own wire.
         """
         self._link.check_open()
+        require_sessions(self._link, "put()")
         bulk = await asyncio.to_thread(_bulk, value, self._link)
         sending = asyncio.run_coroutine_threadsafe(send_value(self._link, bulk), self._io.loop)
         return self._link.refs.known(await asyncio.wrap_future(sending))
@@ -84,6 +87,7 @@ class RefCalls:
     def put(self, value: Any) -> RemoteRef:
         """See ``AsyncPeerClient.put``."""
         self._link.check_open()
+        require_sessions(self._link, "put()")
         return self._link.refs.known(self._io.run(send_value(self._link, _bulk(value, self._link))))
 
     def fetch(self, ref: RemoteRef) -> Any:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from blazen_nb.client.connecting import has_sessions
 from blazen_nb.client.link import PeerLink, new_run_id
 from blazen_nb.engine.result import WorkflowResult
 from blazen_nb.engine.run import dashed
@@ -32,6 +33,9 @@ from blazen_nb.shipping.values import EncodedValue, decode, encode
 from blazen_nb.wire.messages import bundle_message, failure_of, usage_of, value_message, value_of
 from blazen_nb.wire.ref_messages import ref_of
 from blazen_nb.wire.v1 import kernel_pb2 as pb
+
+ANSWER_SECONDS = 30.0
+"""How long a client waits for the answer to a request that is not a run."""
 
 LATER_SECONDS = 5.0
 """The peer enforces a run's timeout; this much later the client stops waiting for it to say so."""
@@ -88,10 +92,16 @@ def client_html(link: PeerLink) -> str:
         address=str(link.address),
         state="connected" if link.is_open else "closed",
         trust=_trust(link),
-        versions=f"blazen_nb {link.welcome.version}, Python {link.welcome.python}",
-        session=f"namespace {link.welcome.namespace_state}",
+        versions=_versions(link),
+        session=f"namespace {link.welcome.namespace_state}" if has_sessions(link) else "no session",
     )
     return peer_client_repr(view)[0]
+
+
+def _versions(link: PeerLink) -> str:
+    if not has_sessions(link):
+        return "Blazen's own wire"
+    return f"blazen_nb {link.welcome.version}, Python {link.welcome.python}"
 
 
 def _trust(link: PeerLink) -> str:

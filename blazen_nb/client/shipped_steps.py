@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from blazen_nb.client.connecting import require_sessions
 from blazen_nb.client.link import PeerLink
 from blazen_nb.engine.step import Step
 from blazen_nb.errors import ShippingError, ValidationError
@@ -22,6 +23,7 @@ def steps_bundle(functions: Sequence[Callable[..., Any]], link: PeerLink) -> pb.
     """
     if callable(functions):
         raise ValidationError("register_steps takes a list of functions: register_steps([f])")
+    require_sessions(link, "register_steps()")
     scope: dict[str, Any] = {}
     names = []
     for function in functions:

@@ -27,7 +27,8 @@ from blazen_nb.shipping.cell import CellSource, parse_cell
 from blazen_nb.shipping.sources import RecordedCells
 
 if TYPE_CHECKING:  # grpc takes a while to load, and loading the extension must not wait for it
-    from blazen_nb.client.sync import PeerClient, RunHandle
+    from blazen_nb.client.sync import PeerClient
+    from blazen_nb.client.sync_handle import RunHandle
     from blazen_nb.engine.result import WorkflowResult
 
 

@@ -12,7 +12,7 @@ from blazen_nb.render.run_state import CELL_STEP, RunState
 from blazen_nb.updates import Displayed, Ended, InputRequested, Output, OutputCut, Update
 
 if TYPE_CHECKING:  # grpc takes a while to load, and loading the extension must not wait for it
-    from blazen_nb.client.sync import RunHandle
+    from blazen_nb.client.sync_handle import RunHandle
 
 POLL_SECONDS = 0.1
 LAST_WORDS_SECONDS = 5.0

@@ -56,6 +56,7 @@ _TABLE: tuple[tuple[type[BlazenError], grpc.StatusCode, tuple[Call, ...]], ...] 
     (AuthError, _Code.UNAUTHENTICATED, _ANY),
     (AuthError, _Code.PERMISSION_DENIED, _ANY),
     (LimitError, _Code.RESOURCE_EXHAUSTED, _ANY),
+    (LimitError, _Code.OUT_OF_RANGE, _ANY),
     (UnsupportedError, _Code.UNIMPLEMENTED, _ANY),
     (WorkflowTimeoutError, _Code.DEADLINE_EXCEEDED, _RUN),
     (WorkflowCancelledError, _Code.CANCELLED, _RUN),

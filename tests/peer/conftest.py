@@ -8,7 +8,8 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 import pytest
 
-from blazen_nb.client.sync import PeerClient, RunHandle
+from blazen_nb.client.sync import PeerClient
+from blazen_nb.client.sync_handle import RunHandle
 from blazen_nb.engine.result import WorkflowResult
 from blazen_nb.peer import capture
 from blazen_nb.shipping.cell import parse_cell

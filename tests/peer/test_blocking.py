@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from blazen_nb import PeerClient, WorkflowCancelledError
-from blazen_nb.client.sync import RunHandle
+from blazen_nb.client.sync_handle import RunHandle
 from blazen_nb.updates import Output
 from tests.eventually import eventually
 from tests.peer.conftest import SECONDS

@@ -18,7 +18,7 @@ from blazen_nb import (
     WorkflowCancelledError,
     step,
 )
-from blazen_nb.client.sync import RunHandle
+from blazen_nb.client.sync_handle import RunHandle
 from blazen_nb.testing import LocalPeer
 from blazen_nb.updates import Ended, Output, StepEnded
 from tests.eventually import eventually

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from blazen_nb.client.aio import AsyncPeerClient, AsyncRunHandle
-from blazen_nb.client.sync import PeerClient, RunHandle
+from blazen_nb.client.aio import AsyncPeerClient
+from blazen_nb.client.aio_handle import AsyncRunHandle
+from blazen_nb.client.sync import PeerClient
+from blazen_nb.client.sync_handle import RunHandle
 
 PAIRS = [(PeerClient, AsyncPeerClient), (RunHandle, AsyncRunHandle)]
 PROTOCOLS = [("__enter__", "__aenter__"), ("__exit__", "__aexit__")]

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 import grpc
 import grpc.aio
 
+from blazen_nb.client.transports.channels import caller_metadata, open_channel
 from blazen_nb.errors import BlazenError, TransportError
 from blazen_nb.wire.address import Address
-from blazen_nb.wire.auth import NODE_ID_HEADER, bearer, header_text
+from blazen_nb.wire.auth import NODE_ID_HEADER
 from blazen_nb.wire.status import from_rpc_error
 from blazen_nb.wire.tls import ClientTls
 
@@ -18,13 +19,6 @@ _WRITE_FAILED = "Internal error from Core"
 """What gRPC says of a call after a write to it has failed, whatever it had ended with."""
 _GET_VALUE = "/blazen_nb.wire.v1.PeerKernel/GetValue"
 _PUT_VALUE = "/blazen_nb.wire.v1.PeerKernel/PutValue"
-_OPTIONS = [
-    ("grpc.enable_http_proxy", 0),  # a proxy from the environment would be asked for loopback too
-    (
-        "grpc.use_local_subchannel_pool",
-        1,
-    ),  # a new client after a failure starts without the old one's backoff
-]
 
 
 class GrpcStream:
@@ -34,16 +28,9 @@ class GrpcStream:
         self, address: Address, token: str | None, node_id: str, tls: ClientTls | None
     ) -> None:
         self._peer = str(address)
-        metadata = [(NODE_ID_HEADER, header_text(node_id))]
-        if token is not None:
-            metadata.append(bearer(token))
-        self._channel = (
-            grpc.aio.insecure_channel(address.grpc_target, options=_OPTIONS)
-            if tls is None
-            else grpc.aio.secure_channel(address.grpc_target, tls.credentials(), options=_OPTIONS)
-        )
-        self._metadata = metadata
-        self._stream = self._channel.stream_stream(_SESSION)(metadata=metadata)
+        self._channel = open_channel(address, tls)
+        self._metadata = caller_metadata(node_id, token)
+        self._stream = self._channel.stream_stream(_SESSION)(metadata=self._metadata)
 
     async def open(self) -> None:
         """See Transport."""

@@ -1,0 +1,117 @@
+"""What the sync client gives for a started run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from blazen_nb.client.feed import RunFeed
+from blazen_nb.client.requests import ANSWER_SECONDS, answer_of, no_answer
+from blazen_nb.client.run_requests import (
+    Question,
+    answer_request,
+    pause_request,
+    require_answered,
+    resume_request,
+)
+from blazen_nb.client.waiters import BlockingReply
+from blazen_nb.engine.result import WorkflowResult
+from blazen_nb.events import Event
+from blazen_nb.updates import Outcome, Update
+from blazen_nb.wire.v1 import kernel_pb2 as pb
+
+if TYPE_CHECKING:
+    from blazen_nb.client.sync import PeerClient
+
+
+class RunHandle:
+    """A client's grip on a run. Thread-safe; an interrupted wait leaves the run as it is."""
+
+    def __init__(self, feed: RunFeed, client: PeerClient) -> None:
+        self._feed = feed
+        # A client that nobody holds ends its session, and with it the updates.
+        self._client = client
+
+    @property
+    def run_id(self) -> str:
+        """The run's ID, a dashed UUID."""
+        return self._feed.run_id
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended; None while it runs."""
+        return self._feed.outcome
+
+    def next_update(self, timeout: float | None = None) -> Update | None:
+        """The next update; None where none came in ``timeout`` seconds, or none will come."""
+        self._feed.wait(lambda: self._feed.has_news, timeout)
+        return self._feed.take()
+
+    def updates(self) -> Iterator[Update]:
+        """What the run tells, in order, ending with ``Ended``; each update is given out once."""
+        while True:
+            update = self.next_update()
+            if update is not None:
+                yield update
+            elif self._feed.has_ended:
+                return
+
+    def events(self) -> Iterator[Event]:
+        """The events that steps write to the stream, and the run's questions, in order; other updates are passed over."""
+        while True:
+            self._feed.wait(lambda: self._feed.has_news, None)
+            yield from self._feed.take_events()
+            if self._feed.has_ended and not self._feed._unread:
+                return
+
+    def result(self, timeout: float | None = None) -> WorkflowResult:
+        """The result, once the run has ended.
+
+        Args:
+            timeout: Seconds to wait; the run goes on when they are over.
+
+        Raises:
+            WorkflowError: The run did not succeed.
+            TimeoutError: It has not ended in time.
+        """
+        if not self._feed.wait(lambda: self._feed.has_ended, timeout):
+            raise TimeoutError(self._feed.not_ended(timeout))
+        return self._feed.outcome_or_raise()
+
+    def cancel(self) -> None:
+        """Ask for the run's end, without waiting; ``result()`` then raises WorkflowCancelledError."""
+        self._feed.link.cancel(self._feed.raw_id, "cancelled by the client")
+
+    def pause(self) -> None:
+        """Have no further step start; steps that run go on. Nothing where the run has ended.
+
+        Raises:
+            UnsupportedError: The peer is too old to pause runs.
+        """
+        answer_of(self._ask(**pause_request(self._feed)), "done")
+
+    def resume(self) -> None:
+        """Let the run go on after ``pause``."""
+        answer_of(self._ask(**resume_request(self._feed)), "done")
+
+    def respond_to_input(self, request_id: Question, response: Any = None) -> None:
+        """Answer a question of the run (an ``InputRequested`` among its updates).
+
+        Raises:
+            ValidationError: The run does not wait for this one.
+            EncodeError: The answer cannot travel.
+        """
+        frame = self._ask(**answer_request(self._feed, request_id, response))
+        require_answered(frame, request_id)
+
+    def _ask(self, **request: Any) -> pb.PeerFrame:
+        reply = BlockingReply()
+        self._feed.link.ask(reply, **request)
+        try:
+            return reply.wait(ANSWER_SECONDS)
+        except TimeoutError:
+            raise no_answer(self._feed.link, ANSWER_SECONDS) from None
+
+    def __repr__(self) -> str:
+        name, node = self._feed.workflow_name, self._feed.link.node_id
+        return f"RunHandle({name} on {node}, {self.outcome or 'running'})"
