@@ -249,6 +249,9 @@ class PeerLink:
                     self._deliver(frame)
         except BlazenError as broken:
             error = broken
+        except asyncio.CancelledError:
+            error = closed_error(self.node_id)
+            raise
         finally:
             self._lose(error)
 

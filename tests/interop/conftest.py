@@ -52,6 +52,16 @@ class Blazen:
             check=False,
         )
 
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """The interpreter at work; whoever starts it ends it."""
+        return subprocess.Popen(
+            [self.python, *arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=self._environment,
+        )
+
 
 class Calls(Protocol):
     """Has a Blazen client make these calls on our peer, and gives what came of each."""

@@ -104,7 +104,7 @@ def test_no_input_is_no_fields(calls: Calls) -> None:
     assert calls(invoke("interop::echo"))[0]["result"] == {}
 
 
-@pytest.mark.parametrize("size", [4 << 20, 30 << 20])
+@pytest.mark.parametrize("size", [4 << 20, 30 << 20, 40 << 20])
 def test_large_inputs_arrive_whole(calls: Calls, size: int) -> None:
     text = "zü🦉" * (size // 7)
     (answer,) = calls(invoke("interop::size", input={"text": text}))
