@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
+import blazen_nb.wire.io_loop  # noqa: F401  see kernel_peers
 from blazen_nb.errors import ValidationError
 from blazen_nb.notebook.expansion import near
 
@@ -100,6 +101,7 @@ class Peers:
 kernel_peers = Peers()
 """Those of this process: a kernel has one notebook."""
 
+# What was registered last goes first: the I/O loop, which closing needs, ends at exit since its import above.
 atexit.register(kernel_peers.close)
 
 

@@ -192,6 +192,7 @@ def test_values_that_stay_are_refs_read_used_and_released(client: PeerClient) ->
     assert result.result["classes"] == [3, {"$leaf": 0}]
     assert result.state["kept"].uuid in result.session_refs
     assert (ref.owner, ref.type_tag) == ("their-peer", "bytes")
+    assert "their-peer" in repr(ref)
     assert ref.fetch_bytes() == client.deref_session_ref(ref.uuid) == bytes([1, 2, 250])
     used = client.run_remote_workflow("total", ["blazen_only::total"], {"models": [ref]})
     assert used.result == 253
@@ -225,6 +226,7 @@ async def test_a_cancelled_caller_cancels_the_run(server: PeerServer) -> None:
         with pytest.raises(asyncio.CancelledError):
             await call
         await asyncio.to_thread(eventually, lambda: _told == ["waits", "ends"])
+        await asyncio.to_thread(eventually, lambda: not client._link._receivers)
 
 
 async def test_closing_ends_what_waits(server: PeerServer) -> None:

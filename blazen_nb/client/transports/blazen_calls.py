@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 from uuid import UUID, uuid4
 
 import grpc
@@ -89,11 +90,17 @@ class BlazenCalls:
         else:
             task = asyncio.ensure_future(self._answer(frame))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
             if kind == "start_run":
-                run_id = frame.start_run.run_id
-                self._runs[run_id] = task
-                task.add_done_callback(lambda _: self._runs.pop(run_id, None))
+                self._runs[frame.start_run.run_id] = task
+            task.add_done_callback(partial(self._ended, frame))
+
+    def _ended(self, frame: pb.ClientFrame, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        run_id = frame.start_run.run_id
+        self._runs.pop(run_id, None)
+        if task.cancelled():
+            cancelled = pb.RunResult(run_id=run_id, outcome="cancelled")
+            self._tell(frame, pb.PeerFrame(result=cancelled))
 
     def _take_part(self, frame: pb.ClientFrame) -> None:
         try:
