@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,13 @@ _FOLDERS = {
     "XDG_CONFIG_HOME": "xdg-config",
 }
 _SETTINGS = ("BLAZEN_PEER_TOKEN", "BLAZEN_NB_STATIC", "JPY_SESSION_NAME")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts_count() -> None:
+    """Ctrl-C reaches this process and its children, also where a shell started it in the background without."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
