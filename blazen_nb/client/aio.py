@@ -102,26 +102,6 @@ class AsyncPeerClient(AsyncRefCalls):
             raise
         return cls(io, link, trust_peer)
 
-    @property
-    def node_id(self) -> str:
-        """The peer's name."""
-        return self._link.node_id
-
-    @property
-    def address(self) -> str:
-        """Where the peer is."""
-        return str(self._link.address)
-
-    @property
-    def peer_python(self) -> str:
-        """The peer's Python minor version, ``"3.12"``; empty where the peer does not say it."""
-        return self._link.welcome.python
-
-    @property
-    def is_open(self) -> bool:
-        """Whether calls can be made."""
-        return self._link.is_open
-
     async def describe(self) -> PeerInfo:
         """What the peer is and does right now."""
         return info_of(await self._ask("description", urgent=True, describe=pb.Describe()))

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Generator
 from typing import TYPE_CHECKING, Any
 
 from blazen_nb.client.feed import RunFeed
+from blazen_nb.client.known import KnownRun
 from blazen_nb.client.requests import ANSWER_SECONDS, answer_of, no_answer
 from blazen_nb.client.run_requests import (
     Question,
@@ -19,30 +20,20 @@ from blazen_nb.client.run_requests import (
 from blazen_nb.client.waiters import AsyncReply
 from blazen_nb.engine.result import WorkflowResult
 from blazen_nb.events import Event
-from blazen_nb.updates import Outcome, Update
+from blazen_nb.updates import Update
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 if TYPE_CHECKING:
     from blazen_nb.client.aio import AsyncPeerClient
 
 
-class AsyncRunHandle:
+class AsyncRunHandle(KnownRun):
     """A client's grip on a run; awaiting it gives the result."""
 
     def __init__(self, feed: RunFeed, client: AsyncPeerClient) -> None:
         self._feed = feed
         # A client that nobody holds ends its session, and with it the updates.
         self._client = client
-
-    @property
-    def run_id(self) -> str:
-        """The run's ID, a dashed UUID."""
-        return self._feed.run_id
-
-    @property
-    def outcome(self) -> Outcome | None:
-        """How it ended; None while it runs."""
-        return self._feed.outcome
 
     async def next_update(self, timeout: float | None = None) -> Update | None:
         """The next update; None where none came in ``timeout`` seconds, or none will come."""
@@ -66,7 +57,7 @@ class AsyncRunHandle:
             await self._feed.wait_async(lambda: self._feed.has_news)
             for event in self._feed.take_events():
                 yield event
-            if self._feed.has_ended and not self._feed._unread:
+            if self._feed.has_given_all_events:
                 return
 
     async def result(self, timeout: float | None = None) -> WorkflowResult:

@@ -107,6 +107,11 @@ class RunFeed:
             )
         return self._ready.popleft() if self._ready else None
 
+    @property
+    def has_given_all_events(self) -> bool:
+        """Whether the run is over and ``take_events`` has nothing left to give."""
+        return self.has_ended and not self._unread
+
     def take_events(self) -> list[Event]:
         """The events and questions among all that is there; other updates are passed over."""
         events: list[Event] = []

@@ -8,21 +8,18 @@ from uuid import UUID
 
 from blazen_nb.client.bulk import fetch_bytes, send_value
 from blazen_nb.client.connecting import require_sessions
+from blazen_nb.client.known import KnownPeer
 from blazen_nb.client.link import PeerLink
 from blazen_nb.client.refs import RemoteRef
 from blazen_nb.errors import ValidationError
 from blazen_nb.shipping.bulk import Bulk, encode_bulk
 from blazen_nb.shipping.diversion import Diversion
-from blazen_nb.wire import io_loop
 from blazen_nb.wire.ref_messages import ref_of
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 
-class AsyncRefCalls:
+class AsyncRefCalls(KnownPeer):
     """The part of AsyncPeerClient that is about refs."""
-
-    _io: io_loop.IoLoop
-    _link: PeerLink
 
     async def _ask(self, answer: str, *, urgent: bool = False, **request: Any) -> Any:
         raise NotImplementedError
@@ -75,11 +72,8 @@ class AsyncRefCalls:
         return self._link.refs
 
 
-class RefCalls:
+class RefCalls(KnownPeer):
     """The part of PeerClient that is about refs."""
-
-    _io: io_loop.IoLoop
-    _link: PeerLink
 
     def _ask(self, answer: str, *, urgent: bool = False, **request: Any) -> Any:
         raise NotImplementedError

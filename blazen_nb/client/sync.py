@@ -91,26 +91,6 @@ class PeerClient(RefCalls):
             raise
         return cls(io, link, trust_peer)
 
-    @property
-    def node_id(self) -> str:
-        """The peer's name."""
-        return self._link.node_id
-
-    @property
-    def address(self) -> str:
-        """Where the peer is."""
-        return str(self._link.address)
-
-    @property
-    def peer_python(self) -> str:
-        """The peer's Python minor version, ``"3.12"``."""
-        return self._link.welcome.python
-
-    @property
-    def is_open(self) -> bool:
-        """Whether calls can be made."""
-        return self._link.is_open
-
     def describe(self) -> PeerInfo:
         """See ``AsyncPeerClient.describe``."""
         return info_of(self._ask("description", urgent=True, describe=pb.Describe()))

@@ -216,9 +216,8 @@ class Run:
             attempt = self._ended_attempt(tick)
             try:
                 commands = apply(self.state, tick)
-            except (
-                Exception
-            ) as error:  # odd contents of a user's event; the run must end all the same
+            except Exception as error:
+                # Odd contents of a user's event; the run must end all the same.
                 commands = fail(self.state, error)
             if self.observer is not None:
                 self._tell_ended(self.observer, tick, attempt, commands)

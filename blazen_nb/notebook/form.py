@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any
 
 from blazen_nb.errors import BlazenError
-from blazen_nb.notebook.subshell import answer_on_subshell, close_widget
+from blazen_nb.notebook.subshell import answer_on_subshell, close_widget, over
 from blazen_nb.updates import InputRequested
 
 
@@ -40,11 +40,8 @@ class InputForm:
     def take_answered(self) -> list[str]:
         """The IDs of the questions answered since the last call; the next one shows."""
         answered: list[str] = []
-        while True:
-            try:
-                answered.append(self._answered.get_nowait())
-            except Empty:
-                break
+        while not self._answered.empty():  # nobody else takes any out
+            answered.append(self._answered.get_nowait())
         if answered:
             self._waiting = [each for each in self._waiting if each.request_id not in answered]
             self._show()
@@ -55,7 +52,7 @@ class InputForm:
         self._waiting.clear()
         self._clear()
         close_widget(self.box)
-        self._answer = _nothing  # as the widgets do, its callbacks make a cycle
+        self._answer = over  # as the widgets do, its callbacks make a cycle
 
     def _show(self) -> None:
         self._clear()
@@ -89,7 +86,3 @@ class InputForm:
         children, self.box.children = self.box.children, ()
         for widget in children:
             close_widget(widget)
-
-
-def _nothing(_: str, __: Any) -> None:
-    """The run has ended."""

@@ -74,10 +74,6 @@ class BlazenMagics(Magics):
             raise shown_interrupt(error) from None
 
     @property
-    def _namespace(self) -> str | None:
-        return notebook_namespace(self._shell.user_ns)
-
-    @property
     def _label(self) -> str:
         # What compares outputs need not count executions: nbval runs every cell as the first.
         # The prompt's number: execution_count is one ahead of it since IPython 9.16.
@@ -98,8 +94,9 @@ class BlazenMagics(Magics):
             raise syntax_error(error, self._label, self._shell) from error
 
     def _run(self, arguments: RemoteArguments, cell: CellSource | None) -> None:
+        namespace = notebook_namespace(self._shell.user_ns)
         client = kernel_peers.client(
-            arguments.peer or self.default_peer or None, namespace=self._namespace
+            arguments.peer or self.default_peer or None, namespace=namespace
         )
         if cell is None:
             name = arguments.workflow or self._label

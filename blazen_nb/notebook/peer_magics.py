@@ -85,7 +85,7 @@ class PeerMagics(Magics):
     def blazen_runs(self, line: str) -> None:
         """``%blazen_runs``: what runs on the peers of this kernel, whoever started it."""
         self._no_words(line, "%blazen_runs")
-        runs = [(client, run) for client, run in _runs()]
+        runs = _runs()
         for client, run in runs:
             facts = f"{run['workflow_name']} on {client.node_id}, {seconds(run['duration'])}"
             sys.stdout.write(f"{short_run(run['run_id'])}  {facts}\n")
@@ -100,7 +100,7 @@ class PeerMagics(Magics):
         if len(words) != 1:
             raise UsageError("%blazen_cancel RUN; %blazen_runs lists them")
         found = [(client, run) for client, run in _runs() if run["run_id"].startswith(words[0])]
-        if len({run["run_id"] for _, run in found}) != 1:
+        if len(found) != 1:
             many = "more than one run starts" if found else "no run starts"
             raise UsageError(f"{many} with {words[0]!r}; %blazen_runs lists them")
         client, run = found[0]

@@ -21,3 +21,7 @@ def close_widget(widget: Any) -> None:
     for part in (getattr(widget, "style", None), widget.layout, widget):
         if part is not None:
             part.close()
+
+
+def over(*_: Any) -> None:
+    """What a button does once its run has ended: nothing."""

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from blazen_nb.notebook.form import InputForm
 from blazen_nb.notebook.front_end import is_static, publish, shows_widgets
-from blazen_nb.notebook.subshell import answer_on_subshell, close_widget
+from blazen_nb.notebook.subshell import answer_on_subshell, close_widget, over
 from blazen_nb.render.card import live_parts, static_card
 from blazen_nb.render.run_state import RunState
 from blazen_nb.render.style import style_tag
@@ -179,8 +179,8 @@ class RunView:
             if widget is not self._form.box:
                 close_widget(widget)
         self._box = None
-        self._answer = _no_answer
-        self._cancel = _nothing  # widgets are cycles: they would hold the run's result until the next collection
+        # Widgets are cycles: they would hold the run's result until the next collection.
+        self._answer = self._cancel = over
 
     def _show(self) -> None:
         view = {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id}
@@ -191,14 +191,6 @@ class RunView:
     def _final(self) -> dict[str, Any]:
         html, text = final_card(self._state), terminal_text(self._state)
         return {"text/html": html, "text/plain": text}
-
-
-def _nothing() -> None:
-    """The run has ended."""
-
-
-def _no_answer(_: str, __: Any) -> None:
-    """The run has ended."""
 
 
 def final_card(state: RunState, *, output: bool | None = None) -> str:

@@ -70,9 +70,8 @@ def wait_for_end(handle: RunHandle, story: Story) -> None:
         _follow(handle, story, deadline=None)
     except KeyboardInterrupt:
         raise _cancelled(handle, story) from None
-    except (
-        Exception
-    ):  # of the front end, such as one that cannot ask: nobody would wait for the run
+    except Exception:
+        # Of the front end, such as one that cannot ask. Nobody would wait for the run any more.
         handle.cancel()
         raise
 

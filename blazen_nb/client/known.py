@@ -1,0 +1,51 @@
+"""What a client knows of its peer, and a handle of its run, without asking: the same for sync and async."""
+
+from __future__ import annotations
+
+from blazen_nb.client.feed import RunFeed
+from blazen_nb.client.link import PeerLink
+from blazen_nb.updates import Outcome
+from blazen_nb.wire import io_loop
+
+
+class KnownPeer:
+    """The part of both clients that needs no answer of the peer."""
+
+    _io: io_loop.IoLoop
+    _link: PeerLink
+
+    @property
+    def node_id(self) -> str:
+        """The peer's name."""
+        return self._link.node_id
+
+    @property
+    def address(self) -> str:
+        """Where the peer is."""
+        return str(self._link.address)
+
+    @property
+    def peer_python(self) -> str:
+        """The peer's Python minor version, ``"3.12"``; empty where the peer does not say it."""
+        return self._link.welcome.python
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls can be made."""
+        return self._link.is_open
+
+
+class KnownRun:
+    """The part of both handles that waits for nothing."""
+
+    _feed: RunFeed
+
+    @property
+    def run_id(self) -> str:
+        """The run's ID, a dashed UUID."""
+        return self._feed.run_id
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended; None while it runs."""
+        return self._feed.outcome
