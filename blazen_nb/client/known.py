@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from blazen_nb.client.feed import RunFeed
 from blazen_nb.client.link import PeerLink
+from blazen_nb.shipping.diversion import Diversion
 from blazen_nb.updates import Outcome
 from blazen_nb.wire import io_loop
 
@@ -33,6 +34,11 @@ class KnownPeer:
     def is_open(self) -> bool:
         """Whether calls can be made."""
         return self._link.is_open
+
+    @property
+    def ref_leaves(self) -> Diversion:
+        """How RemoteRefs travel in what is sent to this peer."""
+        return self._link.refs
 
 
 class KnownRun:

@@ -13,7 +13,6 @@ from blazen_nb.client.link import PeerLink
 from blazen_nb.client.refs import RemoteRef
 from blazen_nb.errors import ValidationError
 from blazen_nb.shipping.bulk import Bulk, encode_bulk
-from blazen_nb.shipping.diversion import Diversion
 from blazen_nb.wire.ref_messages import ref_of
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
@@ -66,11 +65,6 @@ class AsyncRefCalls(KnownPeer):
         """
         return bool((await self._ask("done", release_refs=_release_request(uuid))).changed)
 
-    @property
-    def ref_leaves(self) -> Diversion:
-        """How RemoteRefs travel in what is sent to this peer."""
-        return self._link.refs
-
 
 class RefCalls(KnownPeer):
     """The part of PeerClient that is about refs."""
@@ -101,11 +95,6 @@ class RefCalls(KnownPeer):
     def release_session_ref(self, uuid: str | UUID) -> bool:
         """See ``AsyncPeerClient.release_session_ref``."""
         return bool(self._ask("done", release_refs=_release_request(uuid)).changed)
-
-    @property
-    def ref_leaves(self) -> Diversion:
-        """See ``AsyncPeerClient.ref_leaves``."""
-        return self._link.refs
 
 
 def checked_uuid(uuid: str | UUID) -> str:
