@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from blazen_nb.client.aio_handle import AsyncRunHandle
+from blazen_nb.client.aio_runs import AsyncRunCalls
 from blazen_nb.client.connecting import open_link
 from blazen_nb.client.feed import RunFeed
 from blazen_nb.client.link import PeerLink
@@ -18,7 +19,6 @@ from blazen_nb.client.requests import (
     LATER_SECONDS,
     PeerInfo,
     answer_of,
-    cancel_request,
     cell_request,
     client_html,
     encoded_input,
@@ -39,7 +39,7 @@ from blazen_nb.wire.tls import ClientTls
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 
-class AsyncPeerClient(AsyncRefCalls):
+class AsyncPeerClient(AsyncRefCalls, AsyncRunCalls):
     """A session with a peer, for code that awaits. ``connect`` makes one; close it, or use ``async with``.
 
     Many calls may be in flight at once, from any number of tasks and loops; they share one connection.
@@ -105,14 +105,6 @@ class AsyncPeerClient(AsyncRefCalls):
     async def describe(self) -> PeerInfo:
         """What the peer is and does right now."""
         return info_of(await self._ask("description", urgent=True, describe=pb.Describe()))
-
-    async def cancel_run(self, run_id: str) -> bool:
-        """Have a run of this user end, whichever session started it; False where no such run is in flight.
-
-        Returns once the peer knows, without waiting for the run's end.
-        """
-        request = cancel_request(run_id)
-        return bool((await self._ask("done", urgent=True, cancel_run=request)).changed)
 
     async def ping(self) -> None:
         """Return once the peer has answered."""
@@ -257,11 +249,18 @@ class AsyncPeerClient(AsyncRefCalls):
 
     async def _start(self, request: pb.StartRun, name: str) -> AsyncRunHandle:
         feed = RunFeed(self._link, request.run_id, name, trusted=self._trusted)
-        self._link.ask(feed, start_run=request)
+        try:
+            return await self._follow(feed, start_run=request)
+        except asyncio.CancelledError:
+            self._link.cancel(request.run_id, "the caller was cancelled")
+            raise
+
+    async def _follow(self, feed: RunFeed, **request: Any) -> AsyncRunHandle:
+        feed.request_id = self._link.ask(feed, **request)
         try:
             await feed.wait_async(lambda: feed.started or feed.has_ended)
         except BaseException:
-            self._link.cancel(request.run_id, "the caller was cancelled")
+            feed.detach()
             raise
         if feed.error is not None and not feed.started:
             raise feed.error

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Generator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blazen_nb.client.bulk import save_log
 from blazen_nb.client.feed import RunFeed
 from blazen_nb.client.known import KnownRun
 from blazen_nb.client.requests import ANSWER_SECONDS, answer_of, no_answer
@@ -80,6 +82,14 @@ class AsyncRunHandle(KnownRun):
     def cancel(self) -> None:
         """Ask for the run's end, without waiting; ``result()`` then raises WorkflowCancelledError."""
         self._feed.link.cancel(self._feed.raw_id, "cancelled by the client")
+
+    def detach(self) -> None:
+        """As ``RunHandle.detach``."""
+        self._feed.detach()
+
+    async def save_log(self, path: str | Path) -> int:
+        """As ``RunHandle.save_log``."""
+        return await asyncio.to_thread(save_log, self._feed.link, self._feed.raw_id, Path(path))
 
     async def pause(self) -> None:
         """As ``RunHandle.pause``."""

@@ -25,6 +25,9 @@ _FEATURES = {
     "register_code": "register_steps()",
     "list_refs": "refs()",
     "answer_input": "respond_to_input()",
+    "attach_run": "attach()",
+    "list_runs": "runs()",
+    "reset_namespace": "reset_namespace()",
     "pause_run": "pause()",
     "resume_run": "resume()",
 }

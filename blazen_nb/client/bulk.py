@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -44,6 +45,26 @@ async def _read(link: PeerLink, uuid: str, *, raw: bool) -> BulkReader:
         raise EncodeError("the peer sent nothing of the value")
     reader.finish()
     return reader
+
+
+def save_log(link: PeerLink, run_id: bytes, path: Path) -> int:
+    """The number of bytes in the file, which is what the run has printed; blocks.
+
+    Raises:
+        BlazenError: The peer refuses, or the connection broke.
+        OSError: The file cannot be written.
+    """
+    with path.open("wb") as file:
+        return link.io.run(_copy_log(link, run_id, file.write))
+
+
+async def _copy_log(link: PeerLink, run_id: bytes, write: Callable[[bytes], int]) -> int:
+    size = 0
+    async for chunk in link.fetch(pb.GetRequest(log_of_run=run_id)):
+        if chunk.HasField("refusal"):
+            raise refused_with(chunk.refusal.kind, chunk.refusal.message)
+        size += write(chunk.data)
+    return size
 
 
 async def send_value(link: PeerLink, bulk: Bulk) -> RefInfo:

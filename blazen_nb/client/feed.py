@@ -12,7 +12,7 @@ from blazen_nb.client.link import PeerLink
 from blazen_nb.client.requests import refused, result_of
 from blazen_nb.engine.result import WorkflowResult
 from blazen_nb.engine.run import dashed
-from blazen_nb.errors import BlazenError, RunLostError
+from blazen_nb.errors import BlazenError, RunLostError, ValidationError
 from blazen_nb.events import Event
 from blazen_nb.updates import Outcome, Update
 from blazen_nb.wire.io_loop import POLL_SECONDS
@@ -33,6 +33,10 @@ class RunFeed:
         self.run_id = dashed(run_id)
         self.workflow_name = workflow_name
         self.started = False
+        self.is_detached = False
+        """Nothing more is read, by this client's own wish."""
+        self.request_id = 0
+        """The request that started the run, or attached to it."""
         self.result: pb.RunResult | None = None
         self.error: BlazenError | None = None
         self._trusted = trusted
@@ -52,8 +56,11 @@ class RunFeed:
                 self._unread.append(frame.update)
             elif kind == "run_started":
                 self.started = True
+                self.workflow_name = self.workflow_name or frame.run_started.workflow_name
             elif kind == "result":
                 self.result = frame.result
+                taken = pb.AckRun(run_id=self.raw_id, request_id=frame.request_id)
+                self.link.tell(ack_run=taken)
             elif kind == "refusal":
                 self.error = refused(frame.refusal)
             self._wake()
@@ -74,6 +81,16 @@ class RunFeed:
                 self.error = error
             self._wake()
 
+    def detach(self) -> None:
+        """Read no more; the run goes on."""
+        with self._changed:
+            if self.has_ended:
+                return
+            self.is_detached = True
+            self.link.forget(self.request_id)
+            self.link.tell(detach_run=pb.DetachRun(request_id=self.request_id))
+            self._wake()
+
     def _wake(self) -> None:
         self._changed.notify_all()
         wakers, self._wakers = self._wakers, []
@@ -85,7 +102,7 @@ class RunFeed:
     @property
     def has_ended(self) -> bool:
         """Whether nothing more will come."""
-        return self.result is not None or self.error is not None
+        return self.result is not None or self.error is not None or self.is_detached
 
     @property
     def outcome(self) -> Outcome | None:
@@ -132,7 +149,12 @@ class RunFeed:
 
         Raises:
             BlazenError: It did not succeed, or is out of sight.
+            ValidationError: This reader was detached from it.
         """
+        if self.is_detached:
+            raise ValidationError(
+                f"this handle was detached from run {self.run_id}; client.attach() gives one that reads it"
+            )
         if self.error is not None:
             raise self.error
         assert self.result is not None

@@ -172,8 +172,8 @@ class PeerLink:
 
     # --- requests, from any thread ---------------------------------------------------------------------------
 
-    def ask(self, receiver: Receiver, *, urgent: bool = False, **kind: Any) -> None:
-        """Send a request; its answers go to the receiver.
+    def ask(self, receiver: Receiver, *, urgent: bool = False, **kind: Any) -> int:
+        """The number of the request that was sent; its answers go to the receiver.
 
         Raises:
             BlazenError: The connection is gone; the error says why.
@@ -185,6 +185,16 @@ class PeerLink:
                 raise again(self._gone)
             self._receivers[request_id] = receiver
         (self._outbox.put_urgent if urgent else self._outbox.put)(frame)
+        return request_id
+
+    def tell(self, **kind: Any) -> None:
+        """Send what nobody answers, after what was sent before."""
+        self._outbox.put(pb.ClientFrame(**kind).SerializeToString())
+
+    def forget(self, request_id: int) -> None:
+        """Hand on no further answer to this request."""
+        with self._lock:
+            self._receivers.pop(request_id, None)
 
     def cancel(self, run_id: bytes, reason: str) -> None:
         """Ask for the end of a run, without waiting."""
@@ -198,8 +208,7 @@ class PeerLink:
     def release(self, uuid: str) -> None:
         """Let the peer drop the value behind a ref, without waiting, after what was sent before."""
         if self._gone is None:
-            request = pb.ReleaseRefs(uuids=[UUID(uuid).bytes])
-            self._outbox.put(pb.ClientFrame(release_refs=request).SerializeToString())
+            self.tell(release_refs=pb.ReleaseRefs(uuids=[UUID(uuid).bytes]))
 
     # --- values in bulk, on the I/O loop ---------------------------------------------------------------------
 

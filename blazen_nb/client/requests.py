@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from blazen_nb.client.connecting import has_sessions
 from blazen_nb.client.link import PeerLink, new_run_id
@@ -151,19 +150,6 @@ def start_request(
         updates=updates,
         on_disconnect=pb.ON_DISCONNECT_CONTINUE if updates else pb.ON_DISCONNECT_CANCEL,
     )
-
-
-def cancel_request(run_id: str) -> pb.CancelRun:
-    """The request to end a run.
-
-    Raises:
-        ValidationError: It is no run ID.
-    """
-    try:
-        raw = UUID(run_id).bytes
-    except (ValueError, AttributeError, TypeError):
-        raise ValidationError(f"a run's ID is a dashed UUID, not {run_id!r}") from None
-    return pb.CancelRun(run_id=raw, reason="cancelled by the client")
 
 
 def cell_request(

@@ -16,7 +16,6 @@ from blazen_nb.client.requests import (
     LATER_SECONDS,
     PeerInfo,
     answer_of,
-    cancel_request,
     cell_request,
     client_html,
     encoded_input,
@@ -28,6 +27,7 @@ from blazen_nb.client.requests import (
 )
 from blazen_nb.client.shipped_steps import steps_bundle
 from blazen_nb.client.sync_handle import RunHandle
+from blazen_nb.client.sync_runs import RunCalls
 from blazen_nb.client.waiters import BlockingReply
 from blazen_nb.engine.result import WorkflowResult
 from blazen_nb.errors import ValidationError, WorkflowTimeoutError
@@ -38,7 +38,7 @@ from blazen_nb.wire.tls import ClientTls
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 
-class PeerClient(RefCalls):
+class PeerClient(RefCalls, RunCalls):
     """A session with a peer. ``connect`` makes one; close it, or use ``with``.
 
     Thread-safe: many threads may call at once, they share one connection. A call that is interrupted cancels its
@@ -94,11 +94,6 @@ class PeerClient(RefCalls):
     def describe(self) -> PeerInfo:
         """See ``AsyncPeerClient.describe``."""
         return info_of(self._ask("description", urgent=True, describe=pb.Describe()))
-
-    def cancel_run(self, run_id: str) -> bool:
-        """See ``AsyncPeerClient.cancel_run``."""
-        request = cancel_request(run_id)
-        return bool(self._ask("done", urgent=True, cancel_run=request).changed)
 
     def ping(self) -> None:
         """See ``AsyncPeerClient.ping``."""
@@ -209,13 +204,20 @@ class PeerClient(RefCalls):
         )
 
     def _start(self, request: pb.StartRun, name: str) -> RunHandle:
-        self._refuse_on_loop()
         feed = RunFeed(self._link, request.run_id, name, trusted=self._trusted)
-        self._link.ask(feed, start_run=request)
+        try:
+            return self._follow(feed, start_run=request)
+        except KeyboardInterrupt:
+            self._link.cancel(request.run_id, "the caller was interrupted")
+            raise
+
+    def _follow(self, feed: RunFeed, **request: Any) -> RunHandle:
+        self._refuse_on_loop()
+        feed.request_id = self._link.ask(feed, **request)
         try:
             feed.wait(lambda: feed.started or feed.has_ended, None)
         except BaseException:
-            self._link.cancel(request.run_id, "the caller was interrupted")
+            feed.detach()
             raise
         if feed.error is not None and not feed.started:
             raise feed.error

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blazen_nb.client.bulk import save_log
 from blazen_nb.client.feed import RunFeed
 from blazen_nb.client.known import KnownRun
 from blazen_nb.client.requests import ANSWER_SECONDS, answer_of, no_answer
@@ -72,6 +74,21 @@ class RunHandle(KnownRun):
     def cancel(self) -> None:
         """Ask for the run's end, without waiting; ``result()`` then raises WorkflowCancelledError."""
         self._feed.link.cancel(self._feed.raw_id, "cancelled by the client")
+
+    def detach(self) -> None:
+        """Read no more of the run, which goes on; ``client.attach`` gives a handle that reads it again."""
+        self._feed.detach()
+
+    def save_log(self, path: str | Path) -> int:
+        """The number of bytes in the file that holds all that the run has printed so far, as UTF-8 text.
+
+        What was left out of its output, because it came too fast to show, is there, too.
+
+        Raises:
+            ValidationError: The peer keeps the run no more.
+            OSError: The file cannot be written.
+        """
+        return save_log(self._feed.link, self._feed.raw_id, Path(path))
 
     def pause(self) -> None:
         """Have no further step start; steps that run go on. Nothing where the run has ended.

@@ -16,7 +16,9 @@ from blazen_nb.wire.blazen_messages import SubWorkflowEvent
 
 
 class EventStory(QuietObserver):
-    """Observer of one run, made on the I/O loop, where it is read."""
+    """Observer of one run, made on the I/O loop, where it is read, once."""
+
+    record: None = None
 
     def __init__(self, scope: RefScope) -> None:
         self._refs = scope.for_run()

@@ -8,7 +8,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from blazen_nb.errors import EncodeError, LimitError
+from blazen_nb.errors import BlazenError, EncodeError, LimitError
 from blazen_nb.peer.parts import PeerParts
 from blazen_nb.shipping.bulk import Bulk, BulkReader, encode_bulk, encode_raw
 from blazen_nb.shipping.environment import python_minor
@@ -24,9 +24,13 @@ class BulkService:
         self._parts = parts
 
     async def get(self, identity: str, request: bytes, context: Any) -> None:
-        """Write the value behind a ref, as fast as the reader takes it; a refusal is a chunk, too."""
+        """Write the value behind a ref, or a run's log, as fast as the reader takes it; a refusal is a chunk, too."""
+        asked = pb.GetRequest.FromString(request)
+        if asked.log_of_run:
+            await self._log(identity, asked.log_of_run, context)
+            return
         try:
-            bulk = await self._bulk(identity, request)
+            bulk = await self._bulk(identity, asked)
         except Exception as error:
             await _write(context, refusal=refusal_of(error))
             return
@@ -34,8 +38,18 @@ class BulkService:
         for piece in bulk.pieces(CHUNK_BYTES):
             await _write(context, data=bytes(piece))
 
-    async def _bulk(self, identity: str, request: bytes) -> Bulk:
-        asked = pb.GetRequest.FromString(request)
+    async def _log(self, identity: str, run_id: bytes, context: Any) -> None:
+        try:
+            pieces = self._parts.runs.record(run_id, identity).log()
+        except BlazenError as error:
+            await _write(context, refusal=refusal_of(error))
+            return
+        # On a thread: it is read from disk. The header says that the log is there, empty or not.
+        await _write(context, header=pb.ValueHeader())
+        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+            await _write(context, data=piece)
+
+    async def _bulk(self, identity: str, asked: pb.GetRequest) -> Bulk:
         kept = self._parts.refs.find(uuid_of(asked.uuid), identity)
         # On a thread: values run code of their own while they are encoded.
         return await asyncio.to_thread(

@@ -1,4 +1,4 @@
-"""Frames of a run's story that grow while they wait for the writer: a thousand events, or prints, become one."""
+"""Updates that grow until somebody reads them: a thousand events, or prints, become one message."""
 
 from __future__ import annotations
 
@@ -6,37 +6,36 @@ from collections.abc import Callable
 from typing import Any
 
 from blazen_nb.engine.ticks import Attempt
+from blazen_nb.peer.overwriting import OverwrittenText
 from blazen_nb.updates import StreamName
 from blazen_nb.wire.outbox import BATCH_BYTES
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 
 class Growing:
-    """A frame that is built when the writer comes to it, and grows no more then (wire.outbox.Lazy).
+    """An update that is built when it is closed, and grows no more then. Its record's lock guards it.
 
     Args:
         seq: The number of its first update.
-        finish: Makes the frame of its contents; the log's, because that knows whether it may still grow.
+        make: Makes the message of its number, kind and fields.
     """
 
-    __slots__ = ("_finish", "seq")
+    __slots__ = ("_make", "is_closed", "seq")
 
-    def __init__(self, seq: int, finish: Callable[[Growing], bytes]) -> None:
+    def __init__(self, seq: int, make: Callable[..., bytes]) -> None:
         self.seq = seq
-        self._finish = finish
+        self.is_closed = False
+        """Whether it takes no more."""
+        self._make = make
 
     def build(self) -> bytes:
-        """The serialized frame."""
-        return self._finish(self)
+        """The serialized message; it is closed now."""
+        self.is_closed = True
+        return self._make(self.seq, **self.contents())
 
     def contents(self) -> dict[str, Any]:
         """The update's kind and fields."""
         raise NotImplementedError
-
-    @property
-    def characters(self) -> int:
-        """How much it counts as output that waits."""
-        return 0
 
 
 class GrowingEvents(Growing):
@@ -44,17 +43,17 @@ class GrowingEvents(Growing):
 
     __slots__ = ("_items", "_leaves", "_size", "_types")
 
-    def __init__(self, seq: int, finish: Callable[[Growing], bytes]) -> None:
-        super().__init__(seq, finish)
+    def __init__(self, seq: int, make: Callable[..., bytes]) -> None:
+        super().__init__(seq, make)
         self._types: dict[str, int] = {}
         self._items: list[bytes] = []
         self._leaves: list[pb.Leaf] = []
         self._size = 0
 
     @property
-    def is_full(self) -> bool:
-        """Whether the next event begins another frame: one frame must not grow with the whole backlog."""
-        return self._size > BATCH_BYTES
+    def takes_more(self) -> bool:
+        """Whether the next event goes here: one message must not grow with the whole backlog."""
+        return not self.is_closed and self._size <= BATCH_BYTES
 
     def add(self, event_type: str, fields: bytes, leaves: tuple[tuple[str, bytes], ...]) -> None:
         """One more."""
@@ -70,36 +69,38 @@ class GrowingEvents(Growing):
 
 
 class GrowingOutput(Growing):
-    """Text of one step and stream."""
+    """Text of one step and stream; of a line that is written over and over, its last state."""
 
-    __slots__ = ("_attempt", "_characters", "_stream", "_texts")
+    __slots__ = ("_attempt", "_in_log", "_lines", "_size", "_stream")
 
     def __init__(
         self,
         seq: int,
-        finish: Callable[[Growing], bytes],
+        make: Callable[..., bytes],
         attempt: Attempt,
         stream: StreamName,
+        *,
+        in_log: bool = False,
     ) -> None:
-        super().__init__(seq, finish)
+        super().__init__(seq, make)
         self._attempt = attempt
         self._stream = stream
-        self._texts: list[str] = []
-        self._characters = 0
-
-    @property
-    def characters(self) -> int:
-        """See Growing."""
-        return self._characters
+        self._in_log = in_log
+        self._lines = OverwrittenText()
+        self._size = 0
 
     def takes(self, attempt: Attempt, stream: StreamName) -> bool:
         """Whether text of this step and stream goes here."""
-        return attempt is self._attempt and stream == self._stream
+        return (
+            attempt is self._attempt
+            and stream == self._stream
+            and not (self._in_log or self.is_closed or self._size > BATCH_BYTES)
+        )
 
     def add(self, text: str) -> None:
         """More of it."""
-        self._texts.append(text)
-        self._characters += len(text)
+        self._lines.add(text)
+        self._size += len(text)
 
     def contents(self) -> dict[str, Any]:
         """See Growing."""
@@ -108,6 +109,7 @@ class GrowingOutput(Growing):
                 "step_id": self._attempt.step.step_id,
                 "call": self._attempt.call,
                 "stream": self._stream,
-                "text": "".join(self._texts),
+                "text": self._lines.text(),
+                "in_log": self._in_log,
             }
         }

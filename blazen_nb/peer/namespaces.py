@@ -8,7 +8,7 @@ import secrets
 import sys
 import threading
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -36,10 +36,9 @@ class Namespace:
         self.identity = identity
         self.name = name
         self.id = f"blazen_ns_{next(_numbers)}_{secrets.token_hex(3)}"
+        self._expose = expose
         self.module = types.ModuleType(self.id)
-        self.module.__dict__.update(
-            {"__builtins__": builtins, "display": capture.display, **expose}
-        )
+        self._fill()
         # In sys.modules, so that pickle and get_type_hints find the classes that cells define.
         sys.modules[self.id] = self.module
         self.registry = StepRegistry(process_registry, module_name=self.id)
@@ -50,10 +49,40 @@ class Namespace:
         self.runs = 0
         self._graphs: dict[tuple[str, ...], tuple[int, Graph]] = {}
 
+    def _fill(self) -> None:
+        self.globals.update({"__builtins__": builtins, "display": capture.display, **self._expose})
+
     @property
     def globals(self) -> dict[str, Any]:
         """The namespace's variables."""
         return self.module.__dict__
+
+    def reset(self, done: Callable[[], None], failed: Callable[[BaseException], None]) -> None:
+        """Make it as empty as it was at its start, on its cell thread, then call one of the two.
+
+        ``failed`` gets a ValidationError where runs of it are going.
+        """
+
+        def empty() -> None:
+            if self.runs:
+                failed(
+                    ValidationError(
+                        f"{self.runs} runs use this namespace, so it cannot be emptied; "
+                        "wait for their end, or cancel them"
+                    )
+                )
+                return
+            kept = {"__name__": self.id, "__doc__": None}
+            self.globals.clear()
+            self.globals.update(kept)
+            self._fill()
+            self.registry = StepRegistry(process_registry, module_name=self.id)
+            self.variables = {}
+            self._graphs.clear()
+            forget_sources(self.id)
+            done()
+
+        self.executor.loop_thread.post(empty)
 
     def graph_of(self, step_ids: tuple[str, ...]) -> Graph:
         """The steps of these IDs as a workflow; a changed step makes it anew.

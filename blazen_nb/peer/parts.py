@@ -69,8 +69,8 @@ class PeerParts:
         return known
 
     def tidy(self) -> None:
-        """Forget what nobody uses any more: runs whose last step has stopped, refs that callers have left behind."""
-        self.runs.abandoned()
+        """Forget what nobody uses any more: runs that have ended long ago, refs that callers have left behind."""
+        self.runs.tidy()
         self.refs.expire()
 
     def replace_blocked(self) -> list[str]:

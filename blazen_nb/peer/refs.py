@@ -2,7 +2,8 @@
 
 RefTable    all refs of the peer, by UUID
   RefScope  those of one session, or of an identity's calls without a session; its end is theirs
-    KeptRefs  those of one run
+    RefScope  those of a run that can be read later: its session's until that ends, then whoever takes the result
+      KeptRefs  those of one run
 """
 
 from __future__ import annotations
@@ -126,18 +127,18 @@ class RefTable:
             return [
                 kept
                 for kept in self._kept.values()
-                if kept.scope is scope
+                if kept.scope.belongs_to(scope)
                 or (kept.ref.lifetime is explicit and kept.scope.identity == scope.identity)
             ]
 
     def end_scope(self, scope: RefScope) -> None:
-        """The session is over: its refs go, but for those that only an explicit release ends and its runs' own."""
+        """The session is over: its refs go, but for what only an explicit release ends and what runs still keep."""
         with self._lock:
             self._scopes.pop((scope.identity, scope.session_id), None)
             mine = [
                 kept
                 for kept in self._kept.values()
-                if kept.scope is scope
+                if kept.scope.ends_with(scope)
                 and kept.run.has_ended
                 and kept.ref.lifetime is RefLifetime.UntilParentFinish
             ]
@@ -196,14 +197,51 @@ class RefTable:
 
 
 class RefScope:
-    """Whose refs end together: a session's, or those of an identity's calls without a session."""
+    """Whose refs end together: a session's, a run's, or those of an identity's calls without a session.
 
-    def __init__(self, table: RefTable, identity: str, session_id: str, home: str) -> None:
+    Args:
+        owner: Of a run's: the session that reads it.
+    """
+
+    def __init__(
+        self,
+        table: RefTable,
+        identity: str,
+        session_id: str,
+        home: str,
+        owner: RefScope | None = None,
+    ) -> None:
         self.table = table
         self.identity = identity
         self.session_id = session_id
         self.home = home
         self.has_ended = False
+        self.was_taken = False
+        """Of a run's: a client has its result, and with it the refs."""
+        self._owner = owner
+
+    def for_record(self) -> RefScope:
+        """The place for the refs of a run that can be read later, by this session or another one."""
+        return RefScope(self.table, self.identity, self.session_id, self.home, self)
+
+    def belongs_to(self, session: RefScope) -> bool:
+        """Whether that session's refs are these."""
+        return self is session or self._owner is session
+
+    def ends_with(self, session: RefScope) -> bool:
+        """Whether they go with that session: a run whose result nobody has taken keeps its own."""
+        return self is session or (self._owner is session and self.was_taken)
+
+    def taken_by(self, session: RefScope) -> None:
+        """That session has the run's result: its refs are the session's from now on."""
+        self._owner, self.was_taken = session, True
+        if session.has_ended:
+            session.end()
+
+    def let_go(self) -> None:
+        """The run can be read no more: its refs go, unless a session has its result."""
+        if not self.was_taken:
+            self.end()
 
     def for_run(self) -> KeptRefs:
         """The place for the refs of one run of this session."""

@@ -14,8 +14,10 @@ from blazen_nb.engine.observer import Observer
 from blazen_nb.engine.run import Run, dashed
 from blazen_nb.errors import LimitError, TransportError, ValidationError
 from blazen_nb.events import StartEvent
+from blazen_nb.peer.ended_runs import EndedRuns
 from blazen_nb.peer.namespaces import Namespace, NamespaceTable
 from blazen_nb.peer.refs import RefScope
+from blazen_nb.peer.run_record import RunRecord
 from blazen_nb.wire.limits import Limits
 
 _log = logging.getLogger("blazen_nb.peer")
@@ -23,6 +25,10 @@ _log = logging.getLogger("blazen_nb.peer")
 
 class RunLog(Observer, Protocol):
     """An observer that is told of the run before it starts."""
+
+    @property
+    def record(self) -> RunRecord | None:
+        """Where the run's story is kept; None where nobody will read it later."""
 
     def accepted(self, node_id: str) -> None:
         """The peer has the run."""
@@ -56,6 +62,8 @@ class PeerRun:
         self.log = log
         self.report = report
         self.scope = scope
+        self.record = log.record if log is not None else None
+        """What it has told, where that can be read."""
 
     @property
     def identity(self) -> str:
@@ -81,6 +89,7 @@ class RunManager:
         self._namespaces = namespaces
         self._limits = limits
         self._runs: dict[bytes, PeerRun] = {}
+        self._ended_runs = EndedRuns(limits, _let_scope_go)
         self._stragglers: list[Run] = []
         self._idle = threading.Condition()
         self._telling = 0
@@ -162,6 +171,8 @@ class RunManager:
         # First, so that a caller who has the result no longer finds the run.
         if run.state.stopping or run.abandoned:
             self._stragglers.append(run)
+        if peer_run.record is not None:
+            self._ended_runs.add(peer_run.record)
         with self._idle:
             self._runs.pop(peer_run.raw_id, None)
             self._telling += 1
@@ -181,9 +192,40 @@ class RunManager:
         found = self._runs.get(run_id)
         return found if found is not None and found.identity == identity else None
 
+    def record(self, run_id: bytes, identity: str) -> RunRecord:
+        """What a run of this identity has told, whether it runs or has ended.
+
+        Raises:
+            ValidationError: There is no such run here, or it is not kept any more.
+        """
+        running = self._runs.get(run_id)
+        found = running.record if running is not None else self._ended_runs.find(run_id)
+        if found is None or found.scope.identity != identity:
+            raise ValidationError(
+                f"peer {self._node_id} knows no run {dashed(run_id)} of yours that can be read (any more); "
+                "runs() and %blazen_runs list those that can"
+            )
+        return found
+
+    def records(self, identity: str) -> list[RunRecord]:
+        """Those of this identity that can be read, the newest first."""
+        running = [run.record for run in self.running() if run.record is not None]
+        known = {record.raw_id: record for record in (*self._ended_runs.all(), *running)}
+        mine = [record for record in known.values() if record.scope.identity == identity]
+        return sorted(mine, key=lambda record: record.started_at, reverse=True)
+
     def running(self) -> list[PeerRun]:
         """The runs in flight."""
         return list(self._runs.values())
+
+    def tidy(self) -> None:
+        """Forget what nobody needs any more: ended runs beyond the limits, and those whose last step has stopped."""
+        self.abandoned()
+        self._ended_runs.tidy()
+
+    def close(self) -> None:
+        """Forget what ended runs have told."""
+        self._ended_runs.close()
 
     def abandoned(self) -> list[str]:
         """Steps of ended runs that were told to stop and still have not."""
@@ -202,6 +244,11 @@ class RunManager:
 
     def _all_ended(self) -> bool:
         return not self._runs and not self._telling
+
+
+def _let_scope_go(record: RunRecord) -> None:
+    """Nobody can read the run any more, so nobody can use what it has put away."""
+    record.scope.let_go()
 
 
 def _drop_frames(error: BaseException) -> None:

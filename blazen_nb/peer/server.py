@@ -215,6 +215,7 @@ class PeerServer:
         on_stop()
         if running is not None:
             self._parts.runs.drain(0)
+            self._parts.runs.close()
             self._parts.refs.close()
             self._parts.namespaces.close()
             running.stop()

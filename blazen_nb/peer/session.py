@@ -14,8 +14,11 @@ from blazen_nb.events import EVENT_TYPE_TAKEN, StartEvent
 from blazen_nb.peer.cells import CellRun
 from blazen_nb.peer.leaving import KnownRefs
 from blazen_nb.peer.parts import PeerParts
+from blazen_nb.peer.reading import RunReading
+from blazen_nb.peer.refs import RefScope
 from blazen_nb.peer.registering import register_steps
 from blazen_nb.peer.results import ended_update, run_result, untold_result
+from blazen_nb.peer.run_record import RunRecord
 from blazen_nb.peer.runs import PeerRun
 from blazen_nb.peer.update_log import UpdateLog
 from blazen_nb.shipping.cell import CellSource
@@ -52,6 +55,7 @@ class Session:
         self._same_minor = hello.python == python_minor()
         self._calls: dict[bytes, PeerRun] = {}
         """Runs that end with the connection."""
+        self.reading = RunReading(peer, self._refs, outbox, self._reply)
 
     def welcome(self, request_id: int) -> None:
         """Answer the Hello."""
@@ -90,7 +94,8 @@ class Session:
     def _refuse(self, request_id: int, error: BaseException) -> None:
         if not isinstance(error, BlazenError):
             _log.error("a request of session %s failed", self.session_id, exc_info=error)
-        self._reply(request_id, refusal=refusal_of(error))
+        if request_id:
+            self._reply(request_id, refusal=refusal_of(error))
 
     def _reply(self, request_id: int, **kind: Any) -> None:
         self._outbox.put_urgent(pb.PeerFrame(request_id=request_id, **kind).SerializeToString())
@@ -159,22 +164,13 @@ class Session:
         cell = self._cell_of(request) if request.HasField("cell") else None
         graph = cell.graph() if cell else self.namespace.graph_of(tuple(request.step_ids))
         event = self._start_event(request)
-        log = None
-        if request.updates:
-            log = UpdateLog(
-                self._outbox,
-                request_id,
-                request.run_id,
-                workflow_name=name,
-                limits=self._peer.limits,
-                home=self.namespace.id,
-                refs=KnownRefs(self._refs),
-            )
+        scope = self._refs.for_record() if request.updates else self._refs
+        log = self._log_of(request, name, scope) if request.updates else None
         run = PeerRun(
             request.run_id,
             self.namespace,
             name,
-            scope=self._refs,
+            scope=scope,
             report=partial(self._report, request_id, cell, request.cell.keep_values, log),
             log=log,
         )
@@ -182,14 +178,27 @@ class Session:
             self._calls[request.run_id] = run
         timeout = float(request.timeout_secs) or None
         try:
-            self._peer.runs.start(
-                run, graph, event, timeout=timeout, caller=self._hello.node_id or self.session_id
-            )
+            self._peer.runs.start(run, graph, event, timeout=timeout, caller=self._caller)
         except BaseException:
             self._calls.pop(request.run_id, None)
             raise
-        if request.updates:
-            self._reply(request_id, run_started=pb.RunStarted(run_id=request.run_id))
+        if log is not None:
+            self.reading.read(request_id, log.record)
+
+    @property
+    def _caller(self) -> str:
+        return self._hello.node_id or self.session_id
+
+    def _log_of(self, request: pb.StartRun, name: str, scope: RefScope) -> UpdateLog:
+        limits = self._peer.limits
+        record = RunRecord(request.run_id, name, self._caller, scope, limits)
+        return UpdateLog(record, limits=limits, home=self.namespace.id, refs=KnownRefs(scope))
+
+    def _reset_namespace(self, request_id: int, _: pb.ResetNamespace) -> None:
+        self.namespace.reset(
+            lambda: self._reply(request_id, done=pb.Done(changed=True)),
+            partial(self._refuse, request_id),
+        )
 
     def _cell_of(self, request: pb.StartRun) -> CellRun:
         self._peer.require_code_accepted("running a cell")
@@ -247,7 +256,7 @@ class Session:
             result = run_result(
                 peer_run.raw_id,
                 run,
-                scope=self._refs,
+                scope=peer_run.scope,
                 keep_values=keep_values,
                 duration=peer_run.duration,
                 home=self.namespace.id,
@@ -259,14 +268,17 @@ class Session:
             _log.exception("how run %s ended could not be told", peer_run.run_id)
             result = untold_result(peer_run.raw_id, run, error)
         if log is not None:
-            log.ended(ended_update(result))
-        self._outbox.put(pb.PeerFrame(request_id=request_id, result=result).SerializeToString())
+            log.ended(ended_update(result), result)
+        else:
+            frame = pb.PeerFrame(request_id=request_id, result=result)
+            self._outbox.put(frame.SerializeToString())
 
     # ---------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """The connection is gone: its blocking calls are cancelled, started runs go on."""
         self._outbox.close()
+        self.reading.close()
         for run in list(self._calls.values()):
             run.cancel("the client is gone")
         self._refs.end()
@@ -301,6 +313,11 @@ _HANDLERS: dict[str, Callable[[Session, int, Any], None]] = {
     "describe": Session._describe,
     "find_names": Session._find_names,
     "cancel_run": Session._cancel_run,
+    "attach_run": lambda session, *asked: session.reading.attach(*asked),
+    "detach_run": lambda session, *asked: session.reading.detach(*asked),
+    "ack_run": lambda session, *asked: session.reading.taken(*asked),
+    "list_runs": lambda session, *asked: session.reading.list(*asked),
+    "reset_namespace": Session._reset_namespace,
     "pause_run": Session._pause_run,
     "resume_run": Session._resume_run,
     "answer_input": Session._answer_input,

@@ -19,8 +19,23 @@ class Limits:
     """Connected sessions at once."""
     step_threads: int = 32
     """Threads for plain steps, in each namespace."""
-    output_backlog: int = 4 << 20
-    """Characters of output that wait for a slow reader, in each run; beyond that output is cut and counted."""
+    output_burst: int = 900_000
+    """Characters that a run may print at once; of what it prints beyond that the last lines come, and the rest is
+    counted and kept in its log. With ``output_rate`` less than the megabyte a second that front ends can take."""
+    output_rate: int = 20_000
+    """Characters a second that it may print all the time."""
+    output_bytes: int = 4 << 30
+    """How much of what was left out is kept, on disk, for a run's log."""
+    update_memory: int = 256 << 10
+    """Bytes of a run's updates in memory; the others are on disk."""
+    update_bytes: int = 1 << 30
+    """All updates of a run; one that shows more events or displays fails."""
+    ended_runs: int = 1_000
+    """Ended runs that can still be read, from the first update to the result."""
+    ended_bytes: int = 1 << 30
+    """What they may weigh together."""
+    ended_seconds: float = 12 * 3600.0
+    """How long they can be read."""
     cell_value_bytes: int = 1 << 20
     """A value of a cell, and a part of a result that is not JSON, comes along up to this size; larger ones are refs."""
     refs: int = 10_000

@@ -21,22 +21,34 @@ OPEN_FRAMES = 64
 """How many unfinished frames one side may have on its way; an Outbox has one."""
 
 
-class Lazy(Protocol):
-    """A frame that is still growing; it is built when the writer comes to it."""
+class Source(Protocol):
+    """Where frames come from one by one, as fast as the connection takes them."""
 
-    def build(self) -> bytes:
-        """The serialized frame; it grows no more."""
+    def take(self) -> bytes | None:
+        """The next serialized frame; None where there is none: whoever has one again puts the source again."""
 
 
 def as_batch(frame: bytes) -> bytes:
-    """A serialized frame as a serialized batch of one; batches may be joined (field 1, length-delimited)."""
-    size = len(frame)
-    header = bytearray(b"\x0a")
-    while size > 0x7F:
-        header.append(size & 0x7F | 0x80)
-        size >>= 7
-    header.append(size)
-    return bytes(header) + frame
+    """A serialized frame as a serialized batch of one; batches may be joined."""
+    return nested(1, frame)
+
+
+def nested(field: int, message: bytes) -> bytes:
+    """A serialized message as this field of another one, whose serialized parts may be joined.
+
+    Args:
+        field: Its number.
+    """
+    return _varint(field << 3 | 2) + _varint(len(message)) + message  # 2: length-delimited
+
+
+def _varint(number: int) -> bytes:
+    written = bytearray()
+    while number > 0x7F:
+        written.append(number & 0x7F | 0x80)
+        number >>= 7
+    written.append(number)
+    return bytes(written)
 
 
 class Outbox:
@@ -50,7 +62,7 @@ class Outbox:
         self._io = io
         self._frame_type = frame_type
         self._urgent: deque[bytes] = deque()
-        self._ordered: deque[bytes | Lazy] = deque()
+        self._ordered: deque[bytes | Source] = deque()
         self._parts: deque[bytes] = deque()
         self._part_ids = itertools.count(1)
         self._ready = asyncio.Event()
@@ -65,8 +77,8 @@ class Outbox:
             self._urgent.append(frame)
             self._wake()
 
-    def put(self, frame: bytes | Lazy) -> None:
-        """Send this frame after those put before it."""
+    def put(self, frame: bytes | Source) -> None:
+        """Send this frame, or what the source has, after those put before it; sources take turns."""
         if not self._closed:
             self._ordered.append(frame)
             self._wake()
@@ -121,12 +133,20 @@ class Outbox:
                 taken.append(part)
                 size += len(part)
             elif self._ordered:
-                item = self._ordered.popleft()
-                frame = item if isinstance(item, bytes) else item.build()
-                size += self._add(taken, frame)
+                frame = self._next_in_order()
+                size += self._add(taken, frame) if frame is not None else 0
             else:
                 break
         return b"".join(taken)
+
+    def _next_in_order(self) -> bytes | None:
+        item = self._ordered.popleft()
+        if isinstance(item, bytes):
+            return item
+        frame = item.take()
+        if frame is not None:
+            self._ordered.append(item)
+        return frame
 
     def _add(self, taken: list[bytes], frame: bytes) -> int:
         if len(frame) <= BATCH_BYTES:

@@ -154,20 +154,47 @@ def test_threads_that_put_at_once_lose_nothing_and_keep_their_own_order(writer: 
         assert mine == list(range(start, start + 250))
 
 
-def test_a_frame_that_still_grows_is_built_when_its_turn_comes(writer: Writer) -> None:
-    class Growing:
-        number = 1
+class Frames:
+    """A source of these frames."""
 
-        def build(self) -> bytes:
-            return frame(self.number)
+    def __init__(self, *numbers: int) -> None:
+        self.numbers = list(numbers)
 
-    growing = Growing()
+    def take(self) -> bytes | None:
+        return frame(self.numbers.pop(0)) if self.numbers else None
+
+
+def test_a_source_is_asked_when_its_turn_comes(writer: Writer) -> None:
+    source = Frames(1)
     writer.outbox.put(frame(100, 200_000))
     writer.outbox.put(frame(101, 200_000))
-    writer.outbox.put(growing)
-    growing.number = 2
+    writer.outbox.put(source)
+    source.numbers[:] = [2]
     frames = writer.let_until(lambda frames: len(frames) == 3)
     assert [one.request_id for one in frames] == [100, 101, 2]
+
+
+def test_sources_take_turns_and_what_is_put_later_does_not_wait_for_their_end(
+    writer: Writer,
+) -> None:
+    writer.outbox.put(frame(100, 300_000))
+    writer.outbox.put(Frames(1, 2, 3))
+    writer.outbox.put(Frames(11, 12))
+    writer.outbox.put(frame(50))
+    small = writer.let_until(lambda frames: sum(not one.part.data for one in frames) == 6)
+    told = [one.request_id for one in small if not one.part.data]
+    assert told == [1, 11, 50, 2, 12, 3]
+
+
+def test_a_source_that_had_no_frame_is_asked_again_once_it_is_put_again(writer: Writer) -> None:
+    source = Frames()
+    writer.outbox.put(source)
+    writer.outbox.put(frame(100))
+    writer.let_until(lambda frames: len(frames) == 1)
+    source.numbers[:] = [1]
+    writer.outbox.put(source)
+    frames = writer.let_until(lambda frames: len(frames) == 2)
+    assert [one.request_id for one in frames] == [100, 1]
 
 
 def test_a_closed_outbox_drops_what_waits_and_what_comes(io: IoLoop) -> None:

@@ -20,7 +20,7 @@ class ClientBatch(_message.Message):
     def __init__(self, frames: _Optional[_Iterable[_Union[ClientFrame, _Mapping]]] = ...) -> None: ...
 
 class ClientFrame(_message.Message):
-    __slots__ = ("request_id", "hello", "register_code", "start_run", "cancel_run", "describe", "find_names", "ping", "answer_input", "part", "release_refs", "list_refs", "pause_run", "resume_run")
+    __slots__ = ("request_id", "hello", "register_code", "start_run", "cancel_run", "describe", "find_names", "ping", "answer_input", "part", "release_refs", "list_refs", "pause_run", "resume_run", "attach_run", "detach_run", "list_runs", "ack_run", "reset_namespace")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     REGISTER_CODE_FIELD_NUMBER: _ClassVar[int]
@@ -35,6 +35,11 @@ class ClientFrame(_message.Message):
     LIST_REFS_FIELD_NUMBER: _ClassVar[int]
     PAUSE_RUN_FIELD_NUMBER: _ClassVar[int]
     RESUME_RUN_FIELD_NUMBER: _ClassVar[int]
+    ATTACH_RUN_FIELD_NUMBER: _ClassVar[int]
+    DETACH_RUN_FIELD_NUMBER: _ClassVar[int]
+    LIST_RUNS_FIELD_NUMBER: _ClassVar[int]
+    ACK_RUN_FIELD_NUMBER: _ClassVar[int]
+    RESET_NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     hello: Hello
     register_code: RegisterCode
@@ -49,7 +54,12 @@ class ClientFrame(_message.Message):
     list_refs: ListRefs
     pause_run: PauseRun
     resume_run: ResumeRun
-    def __init__(self, request_id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., register_code: _Optional[_Union[RegisterCode, _Mapping]] = ..., start_run: _Optional[_Union[StartRun, _Mapping]] = ..., cancel_run: _Optional[_Union[CancelRun, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., find_names: _Optional[_Union[FindNames, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., answer_input: _Optional[_Union[AnswerInput, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., release_refs: _Optional[_Union[ReleaseRefs, _Mapping]] = ..., list_refs: _Optional[_Union[ListRefs, _Mapping]] = ..., pause_run: _Optional[_Union[PauseRun, _Mapping]] = ..., resume_run: _Optional[_Union[ResumeRun, _Mapping]] = ...) -> None: ...
+    attach_run: AttachRun
+    detach_run: DetachRun
+    list_runs: ListRuns
+    ack_run: AckRun
+    reset_namespace: ResetNamespace
+    def __init__(self, request_id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., register_code: _Optional[_Union[RegisterCode, _Mapping]] = ..., start_run: _Optional[_Union[StartRun, _Mapping]] = ..., cancel_run: _Optional[_Union[CancelRun, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., find_names: _Optional[_Union[FindNames, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., answer_input: _Optional[_Union[AnswerInput, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., release_refs: _Optional[_Union[ReleaseRefs, _Mapping]] = ..., list_refs: _Optional[_Union[ListRefs, _Mapping]] = ..., pause_run: _Optional[_Union[PauseRun, _Mapping]] = ..., resume_run: _Optional[_Union[ResumeRun, _Mapping]] = ..., attach_run: _Optional[_Union[AttachRun, _Mapping]] = ..., detach_run: _Optional[_Union[DetachRun, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., ack_run: _Optional[_Union[AckRun, _Mapping]] = ..., reset_namespace: _Optional[_Union[ResetNamespace, _Mapping]] = ...) -> None: ...
 
 class PeerBatch(_message.Message):
     __slots__ = ("frames",)
@@ -58,7 +68,7 @@ class PeerBatch(_message.Message):
     def __init__(self, frames: _Optional[_Iterable[_Union[PeerFrame, _Mapping]]] = ...) -> None: ...
 
 class PeerFrame(_message.Message):
-    __slots__ = ("request_id", "welcome", "refusal", "registered", "run_started", "done", "description", "missing_names", "pong", "update", "result", "part", "ref_list")
+    __slots__ = ("request_id", "welcome", "refusal", "registered", "run_started", "done", "description", "missing_names", "pong", "update", "result", "part", "run_list", "ref_list")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
@@ -71,6 +81,7 @@ class PeerFrame(_message.Message):
     UPDATE_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     PART_FIELD_NUMBER: _ClassVar[int]
+    RUN_LIST_FIELD_NUMBER: _ClassVar[int]
     REF_LIST_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     welcome: Welcome
@@ -84,8 +95,9 @@ class PeerFrame(_message.Message):
     update: RunUpdate
     result: RunResult
     part: Part
+    run_list: RunList
     ref_list: RefList
-    def __init__(self, request_id: _Optional[int] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., registered: _Optional[_Union[Registered, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., missing_names: _Optional[_Union[MissingNames, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., update: _Optional[_Union[RunUpdate, _Mapping]] = ..., result: _Optional[_Union[RunResult, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., ref_list: _Optional[_Union[RefList, _Mapping]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[int] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., registered: _Optional[_Union[Registered, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., missing_names: _Optional[_Union[MissingNames, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., update: _Optional[_Union[RunUpdate, _Mapping]] = ..., result: _Optional[_Union[RunResult, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., run_list: _Optional[_Union[RunList, _Mapping]] = ..., ref_list: _Optional[_Union[RefList, _Mapping]] = ...) -> None: ...
 
 class Part(_message.Message):
     __slots__ = ("part_id", "data", "last")
@@ -144,14 +156,16 @@ class Ref(_message.Message):
     def __init__(self, uuid: _Optional[bytes] = ..., node_id: _Optional[str] = ..., incarnation: _Optional[str] = ..., type_tag: _Optional[str] = ..., type_name: _Optional[str] = ..., has_shape: bool = ..., shape: _Optional[_Iterable[int]] = ..., dtype: _Optional[str] = ..., size: _Optional[int] = ..., device: _Optional[str] = ..., lifetime: _Optional[str] = ..., created_at_epoch_ms: _Optional[int] = ..., held: bool = ...) -> None: ...
 
 class GetRequest(_message.Message):
-    __slots__ = ("uuid", "python", "raw")
+    __slots__ = ("uuid", "python", "raw", "log_of_run")
     UUID_FIELD_NUMBER: _ClassVar[int]
     PYTHON_FIELD_NUMBER: _ClassVar[int]
     RAW_FIELD_NUMBER: _ClassVar[int]
+    LOG_OF_RUN_FIELD_NUMBER: _ClassVar[int]
     uuid: bytes
     python: str
     raw: bool
-    def __init__(self, uuid: _Optional[bytes] = ..., python: _Optional[str] = ..., raw: bool = ...) -> None: ...
+    log_of_run: bytes
+    def __init__(self, uuid: _Optional[bytes] = ..., python: _Optional[str] = ..., raw: bool = ..., log_of_run: _Optional[bytes] = ...) -> None: ...
 
 class ValueChunk(_message.Message):
     __slots__ = ("header", "data", "refusal")
@@ -321,6 +335,36 @@ class AnswerInput(_message.Message):
     response: Value
     def __init__(self, run_id: _Optional[bytes] = ..., request_id: _Optional[str] = ..., response: _Optional[_Union[Value, _Mapping]] = ...) -> None: ...
 
+class AttachRun(_message.Message):
+    __slots__ = ("run_id", "after_seq")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_SEQ_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    after_seq: int
+    def __init__(self, run_id: _Optional[bytes] = ..., after_seq: _Optional[int] = ...) -> None: ...
+
+class DetachRun(_message.Message):
+    __slots__ = ("request_id",)
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: int
+    def __init__(self, request_id: _Optional[int] = ...) -> None: ...
+
+class ListRuns(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class AckRun(_message.Message):
+    __slots__ = ("run_id", "request_id")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    request_id: int
+    def __init__(self, run_id: _Optional[bytes] = ..., request_id: _Optional[int] = ...) -> None: ...
+
+class ResetNamespace(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class Describe(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
@@ -378,10 +422,12 @@ class Registered(_message.Message):
     def __init__(self, step_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RunStarted(_message.Message):
-    __slots__ = ("run_id",)
+    __slots__ = ("run_id", "workflow_name")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_NAME_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
-    def __init__(self, run_id: _Optional[bytes] = ...) -> None: ...
+    workflow_name: str
+    def __init__(self, run_id: _Optional[bytes] = ..., workflow_name: _Optional[str] = ...) -> None: ...
 
 class Done(_message.Message):
     __slots__ = ("changed",)
@@ -404,6 +450,12 @@ class MissingNames(_message.Message):
 class Pong(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class RunList(_message.Message):
+    __slots__ = ("json",)
+    JSON_FIELD_NUMBER: _ClassVar[int]
+    json: bytes
+    def __init__(self, json: _Optional[bytes] = ...) -> None: ...
 
 class RefList(_message.Message):
     __slots__ = ("refs",)
@@ -598,16 +650,18 @@ class EventsUpdate(_message.Message):
     def __init__(self, types: _Optional[_Iterable[str]] = ..., json: _Optional[bytes] = ..., leaves: _Optional[_Iterable[_Union[Leaf, _Mapping]]] = ...) -> None: ...
 
 class OutputUpdate(_message.Message):
-    __slots__ = ("step_id", "call", "stream", "text")
+    __slots__ = ("step_id", "call", "stream", "text", "in_log")
     STEP_ID_FIELD_NUMBER: _ClassVar[int]
     CALL_FIELD_NUMBER: _ClassVar[int]
     STREAM_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    IN_LOG_FIELD_NUMBER: _ClassVar[int]
     step_id: str
     call: int
     stream: str
     text: str
-    def __init__(self, step_id: _Optional[str] = ..., call: _Optional[int] = ..., stream: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+    in_log: bool
+    def __init__(self, step_id: _Optional[str] = ..., call: _Optional[int] = ..., stream: _Optional[str] = ..., text: _Optional[str] = ..., in_log: bool = ...) -> None: ...
 
 class DisplayUpdate(_message.Message):
     __slots__ = ("step_id", "call", "action", "json", "display_id", "wait")
@@ -642,14 +696,18 @@ class ProgressUpdate(_message.Message):
     def __init__(self, step_id: _Optional[str] = ..., call: _Optional[int] = ..., label: _Optional[str] = ..., done: _Optional[float] = ..., total: _Optional[float] = ..., at: _Optional[float] = ...) -> None: ...
 
 class OutputCutUpdate(_message.Message):
-    __slots__ = ("step_id", "characters", "lines")
+    __slots__ = ("step_id", "characters", "lines", "log_offset", "log_size")
     STEP_ID_FIELD_NUMBER: _ClassVar[int]
     CHARACTERS_FIELD_NUMBER: _ClassVar[int]
     LINES_FIELD_NUMBER: _ClassVar[int]
+    LOG_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    LOG_SIZE_FIELD_NUMBER: _ClassVar[int]
     step_id: str
     characters: int
     lines: int
-    def __init__(self, step_id: _Optional[str] = ..., characters: _Optional[int] = ..., lines: _Optional[int] = ...) -> None: ...
+    log_offset: int
+    log_size: int
+    def __init__(self, step_id: _Optional[str] = ..., characters: _Optional[int] = ..., lines: _Optional[int] = ..., log_offset: _Optional[int] = ..., log_size: _Optional[int] = ...) -> None: ...
 
 class InputRequestUpdate(_message.Message):
     __slots__ = ("request_id", "prompt", "metadata_json")
