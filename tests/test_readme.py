@@ -17,6 +17,8 @@ from blazen_nb.cli import _parser as commands
 from blazen_nb.notebook.arguments import _make_parser as remote_cell
 from blazen_nb.notebook.magics import BlazenMagics
 from blazen_nb.notebook.peer_magics import PeerMagics
+from blazen_nb.notebook.run_magics import RunMagics
+from blazen_nb.notebook.run_magics import _attach_parser as attach
 
 # What the texts call an object of these classes.
 CALLED = {
@@ -27,7 +29,11 @@ CALLED = {
 }
 # Names of Blazen's wire and of Python, not of this package.
 OTHERS = {"StreamSubWorkflowEvents"}
-MAGIC_OPTIONS = {"blazen_remote": set(remote_cell()._option_string_actions)}
+MAGIC_OPTIONS = {
+    "blazen_remote": set(remote_cell()._option_string_actions),
+    "blazen_attach": set(attach()._option_string_actions),
+    "blazen_runs": {"--all"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +137,7 @@ def test_every_command_and_its_options_exist(texts: str) -> None:
 def test_every_magic_and_its_options_exist(texts: str, project: Path) -> None:
     tutorial = (project / "notebooks/01_first_cell.ipynb").read_text()
     named = set(re.findall(r"%%?(blazen_\w+)", texts + tutorial))
-    ours = {**vars(BlazenMagics), **vars(PeerMagics)}
+    ours = {**vars(BlazenMagics), **vars(PeerMagics), **vars(RunMagics)}
     assert named == {name for name in ours if name.startswith("blazen_")}
     for line in in_code(texts):
         if found := re.match(r"%%?(blazen_\w+)(.*)", line):

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import argparse
-import keyword
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from IPython.core.error import UsageError
 
-from blazen_nb.notebook.expansion import expand, near, read_value, split_words
+from blazen_nb.notebook.expansion import expand, read_value, split_words
+from blazen_nb.notebook.options import MagicParser, names_in, output_in, peers_in
+
+_NAMESPACE = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 _ABOUT = """\
 Run this cell on a peer, as if it ran here. A cell of plain code shares its names with the other cells of this
 notebook on that peer, and its last expression is its result. A cell that defines @step functions runs as their
 workflow. $name and {expression} in the line stand for values of this notebook."""
 
-_HELP = "%blazen_remote --help"  # one %: IPython refuses a cell magic whose cell is empty
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteArguments:
     """What the line of a remote cell asks for."""
 
-    peer: str | None = None
-    """A connection's name, or an address; None for the default one."""
+    peers: tuple[str, ...] = ()
+    """Names of connections, or addresses; empty for the default one."""
     out: tuple[str, ...] = ()
-    """Variables to bring back, or the name for a workflow's result."""
+    """Variables to bring back, or the name for a workflow's result, or for the handle of a run left alone."""
     timeout: float | None = None
     """Seconds."""
     input: Any = None
@@ -37,35 +37,32 @@ class RemoteArguments:
     """IDs of registered steps to run instead of a cell."""
     workflow: str = ""
     """What their run is called."""
+    detach: bool = False
+    """The cell does not wait for the run."""
+    fresh: bool = False
+    """The namespace is emptied first."""
+    namespace: str | None = None
+    """One of a name of its own; None for the notebook's."""
+    output: str | None = None
+    """Where prints appear; None for the setting."""
     quiet: bool = False
     wants_help: bool = False
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message}; {_HELP} lists the options")
-
-
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=99)  # the same in every notebook, whatever COLUMNS says
-
-
-def _make_parser() -> _Parser:
-    parser = _Parser(
-        prog="%%blazen_remote",
-        usage="%%%%blazen_remote [options], code on the lines below",
-        description=_ABOUT,
-        formatter_class=_Formatter,
-        allow_abbrev=False,
-        add_help=False,
+def _make_parser() -> MagicParser:
+    parser = MagicParser(
+        "%%blazen_remote",
+        usage="%%blazen_remote [options], code on the lines below",
+        about=_ABOUT,
+        help_line="%blazen_remote --help",  # one %: IPython refuses a cell magic whose cell is empty
     )
     add = parser.add_argument
     add(
         "-p",
         "--peer",
-        metavar="NAME",
-        help="where it runs: a name given to %%blazen_connect, or host:port",
+        metavar="NAMES",
+        help="where it runs: a name given to %%blazen_connect, or host:port; on several at once with -p a,b, "
+        "and then the result is a dict by peer",
     )
     add(
         "-o",
@@ -77,6 +74,27 @@ def _make_parser() -> _Parser:
         "--ref",
         action="store_true",
         help="values stay on the peer: the result and the variables of -o become RemoteRefs, as large ones always do",
+    )
+    add(
+        "--detach",
+        action="store_true",
+        help="the cell does not wait: the run goes on, its card stays live, and -o NAME gets its RunHandle; "
+        "%%blazen_attach shows all of it, also after a restart of this kernel",
+    )
+    add(
+        "--fresh",
+        action="store_true",
+        help="first empty the namespace on the peer, as a restart empties a kernel",
+    )
+    add(
+        "--namespace",
+        metavar="NAME",
+        help="work in this namespace instead of the notebook's own: other notebooks of yours can share it",
+    )
+    add(
+        "--output",
+        metavar="WHERE",
+        help="where prints appear: cell, card, or auto, which is the cell for plain code and the card for a workflow",
     )
     add("--timeout", metavar="SECONDS", help="end the run when it takes longer")
     add(
@@ -113,55 +131,41 @@ def parse_line(line: str, namespace: Mapping[str, Any]) -> RemoteArguments:
     if words.help:
         return RemoteArguments(wants_help=True)
     if rest:
-        raise UsageError(_about_unknown(rest[0], line))
+        raise UsageError(_parser.about_unknown(rest[0], line))
+    if words.detach and words.quiet:
+        raise UsageError(
+            "--detach leaves a card behind, and --quiet shows none: leave one of the two out"
+        )
     return RemoteArguments(
-        peer=_peer(words.peer, namespace),
-        out=_names(words.out, namespace),
+        peers=peers_in(words.peer, namespace),
+        out=names_in(words.out, namespace),
         timeout=_seconds(words.timeout, namespace),
         input=None if words.input is None else read_value(words.input, namespace),
         keep_values=words.ref,
         steps=_step_ids(words.steps, namespace),
         workflow=expand(words.workflow or "", namespace),
+        detach=words.detach,
+        fresh=words.fresh,
+        namespace=_namespace(words.namespace, namespace),
+        output=output_in(words.output),
         quiet=words.quiet,
     )
 
 
 def options() -> list[str]:
     """All options, as they are written."""
-    return list(_parser._option_string_actions)
+    return _parser.options
 
 
-def _about_unknown(word: str, line: str) -> str:
-    option = word.partition("=")[0]
-    if option.startswith("-"):
-        starts = [known for known in options() if known.startswith(f"--{option.lstrip('-')}")]
-        hint = f"; did you mean {starts[0]!r}?" if starts else near(option, options())
-        return f"%%blazen_remote has no option {option!r}{hint}; {_HELP} lists them"
-    if f", {word}" in line:
-        return f"unexpected {word!r}: names after -o have no spaces between them, as in -o a,b"
-    return (
-        f"unexpected {word!r} in the line of %%blazen_remote: put parentheses around an expression "
-        "with spaces; code belongs on the lines below"
-    )
-
-
-def _peer(word: str | None, namespace: Mapping[str, Any]) -> str | None:
+def _namespace(word: str | None, namespace: Mapping[str, Any]) -> str | None:
     if word is None:
         return None
-    name = expand(word, namespace).strip()
-    if not name:
-        raise UsageError("-p needs the name of a peer, as given to %blazen_connect")
+    name = expand(word, namespace)
+    if not _NAMESPACE.fullmatch(name):
+        raise UsageError(
+            f"--namespace takes a name of letters, digits, '.', '_' and '-', at most 64, not {name!r}"
+        )
     return name
-
-
-def _names(word: str | None, namespace: Mapping[str, Any]) -> tuple[str, ...]:
-    if word is None:
-        return ()
-    names = [name.strip() for name in expand(word, namespace).split(",")]
-    for name in names:
-        if not name.isidentifier() or keyword.iskeyword(name):
-            raise UsageError(f"-o takes names of variables, as in -o a,b; {name!r} is none")
-    return tuple(dict.fromkeys(names))
 
 
 def _step_ids(word: str | None, namespace: Mapping[str, Any]) -> tuple[str, ...]:

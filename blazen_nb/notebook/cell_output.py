@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from blazen_nb.notebook.front_end import publish
+from blazen_nb.render.words import short_run
 from blazen_nb.updates import Displayed, Output, OutputCut
 
 
@@ -38,8 +39,11 @@ class CellOutput:
     def cut(self, cut: OutputCut) -> None:
         """The cell says how much is missing here."""
         amount = f"{cut.lines:,} lines" if cut.lines > 1 else f"{cut.characters:,} characters"
+        log = f"%blazen_attach {short_run(cut.run_id)} --log FILE"
         self.flush()
-        sys.stderr.write(f"\n[{amount} of output left out: more than the connection could take]\n")
+        sys.stderr.write(
+            f"\n[{amount} of output left out: too fast to show; {log} saves all of it]\n"
+        )
 
     def show(self, shown: Displayed) -> None:
         """The display, its update, or the clear has happened in the cell."""

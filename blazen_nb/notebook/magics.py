@@ -8,28 +8,29 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
-from traitlets import Unicode
+from traitlets import Enum, Unicode
 
-from blazen_nb.errors import BlazenError, RunLostError
+from blazen_nb.errors import BlazenError
 from blazen_nb.notebook.arguments import RemoteArguments, help_text, parse_line
-from blazen_nb.notebook.cell_output import CellOutput
 from blazen_nb.notebook.completion import complete
 from blazen_nb.notebook.front_end import is_static
+from blazen_nb.notebook.options import OUTPUTS
 from blazen_nb.notebook.peer_magics import PeerMagics
 from blazen_nb.notebook.peers import kernel_peers, notebook_namespace
-from blazen_nb.notebook.result_output import take_result
-from blazen_nb.notebook.ship import Shipment, futures_in, pack
+from blazen_nb.notebook.remote_run import start_cell, start_steps
+from blazen_nb.notebook.result_output import take_result, take_results
+from blazen_nb.notebook.run_magics import RunMagics
+from blazen_nb.notebook.run_outputs import leave_alone, wait_for_runs
+from blazen_nb.notebook.ship import futures_in
 from blazen_nb.notebook.shown_errors import shown, shown_interrupt, syntax_error
-from blazen_nb.notebook.view import make_view
-from blazen_nb.notebook.wait import Story, wait_for_end
-from blazen_nb.render.run_state import RunState
 from blazen_nb.shipping.cell import CellSource, parse_cell
 from blazen_nb.shipping.sources import RecordedCells
 
 if TYPE_CHECKING:  # grpc takes a while to load, and loading the extension must not wait for it
     from blazen_nb.client.sync import PeerClient
-    from blazen_nb.client.sync_handle import RunHandle
-    from blazen_nb.engine.result import WorkflowResult
+
+
+_COMPLETED = ("%%blazen_remote", "%blazen_remote")
 
 
 @magics_class
@@ -38,6 +39,13 @@ class BlazenMagics(Magics):
 
     default_peer = Unicode(
         "", help="The connection that a cell without -p uses; empty: the one connected last."
+    ).tag(config=True)
+
+    output = Enum(
+        OUTPUTS,
+        default_value="auto",
+        help="Where prints of a remote cell appear: cell, card, or auto, which is the cell for plain code and the "
+        "card for a workflow.",
     ).tag(config=True)
 
     def __init__(self, shell: Any) -> None:
@@ -94,66 +102,39 @@ class BlazenMagics(Magics):
             raise syntax_error(error, self._label, self._shell) from error
 
     def _run(self, arguments: RemoteArguments, cell: CellSource | None) -> None:
-        namespace = notebook_namespace(self._shell.user_ns)
-        client = kernel_peers.client(
-            arguments.peer or self.default_peer or None, namespace=namespace
-        )
+        clients = self._clients(arguments)
         if cell is None:
-            name = arguments.workflow or self._label
-            handle = client.start_remote_workflow(
-                name, arguments.steps, arguments.input, arguments.timeout
-            )
-            state = RunState(run_id=handle.run_id, node_id=client.node_id, workflow_name=name)
+            runs = start_steps(clients, arguments, self._label)
         else:
-            shipment = pack(cell, self._shell.user_ns, client=client, cells=self._cells)
-            handle = client.start_cell(
-                shipment.cell,
-                bundle=shipment.bundle,
-                input=arguments.input,
-                timeout=arguments.timeout,
-                outputs=arguments.out,
-                keep_values=arguments.keep_values,
+            runs = start_cell(
+                clients, arguments, cell, user_ns=self._shell.user_ns, cells=self._cells
             )
-            state = _new_state(shipment, client, handle)
-        result = self._wait(handle, state, quiet=arguments.quiet)
-        take_result(self._shell, result, arguments.out, is_workflow=not state.is_cell)
+        where = arguments.output or self.output
+        if arguments.detach:
+            leave_alone(self._shell, runs, arguments.out)
+            return
+        wait_for_runs(self._shell, runs, where=where, quiet=arguments.quiet)
+        if len(runs) == 1:
+            result = runs[0].handle.result()
+            take_result(self._shell, result, arguments.out, is_workflow=not runs[0].state.is_cell)
+        else:
+            take_results(self._shell, runs, arguments.out)
 
-    def _wait(self, handle: RunHandle, state: RunState, *, quiet: bool) -> WorkflowResult:
-        view = make_view(
-            self._shell,
-            state,
-            cancel=handle.cancel,
-            answer=handle.respond_to_input,
-            quiet=quiet,
-        )
-        output = CellOutput(self._shell, view.cleared)
-        try:
-            wait_for_end(handle, Story(state, output, view))
-            return handle.result()
-        except RunLostError as error:
-            state.outcome, state.message = "lost", str(error)
-            raise
-        finally:
-            output.flush()
-            view.close()
-
-
-def _new_state(shipment: Shipment, client: PeerClient, handle: RunHandle) -> RunState:
-    return RunState(
-        run_id=handle.run_id,
-        node_id=client.node_id,
-        label=shipment.cell.label,
-        source=shipment.cell.text,
-        meta=shipment.contents,
-    )
+    def _clients(self, arguments: RemoteArguments) -> list[PeerClient]:
+        own = notebook_namespace(self._shell.user_ns)
+        names = arguments.peers or (self.default_peer or None,)
+        return [
+            kernel_peers.client(name, namespace=own, other=arguments.namespace) for name in names
+        ]
 
 
 def load_ipython_extension(shell: Any) -> None:
     """The magics are there."""
     _warn_of_nest_asyncio()
     magics = BlazenMagics(shell)
-    shell.register_magics(magics, PeerMagics(shell))
-    shell.set_hook("complete_command", complete, str_key="%%blazen_remote")
+    shell.register_magics(magics, PeerMagics(shell), RunMagics(shell, magics))
+    for magic in _COMPLETED:
+        shell.set_hook("complete_command", complete, str_key=magic)
     shell.events.register("pre_run_cell", magics.record)
 
 
@@ -162,8 +143,10 @@ def unload_ipython_extension(shell: Any) -> None:
     magics = shell.magics_manager.registry.pop("BlazenMagics", None)
     if magics is None:
         return
-    shell.magics_manager.registry.pop("PeerMagics", None)
-    shell.strdispatchers["complete_command"].strs.pop("%%blazen_remote", None)
+    for name in ("PeerMagics", "RunMagics"):
+        shell.magics_manager.registry.pop(name, None)
+    for magic in _COMPLETED:
+        shell.strdispatchers["complete_command"].strs.pop(magic, None)
     shell.events.unregister("pre_run_cell", magics.record)
     for table in shell.magics_manager.magics.values():
         for name in [name for name in table if name.startswith("blazen_")]:

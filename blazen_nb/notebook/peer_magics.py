@@ -1,4 +1,4 @@
-"""The line magics about peers: make them known, see what they do, end a run there; sends no cell."""
+"""The line magics about peers: make them known, start one, see how they are; sends no cell."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from blazen_nb.errors import BlazenError
 from blazen_nb.notebook.expansion import expand, split_words
 from blazen_nb.notebook.peers import LOCAL, has_local_peer, kernel_peers, notebook_namespace
 from blazen_nb.notebook.shown_errors import shown
-from blazen_nb.render.words import seconds, short_run
 
 if TYPE_CHECKING:  # grpc takes a while to load, and loading the extension must not wait for it
     from blazen_nb.client.requests import PeerInfo
@@ -80,37 +79,6 @@ class PeerMagics(Magics):
         if not kernel_peers.clients:
             sys.stdout.write("no peers; %blazen_connect NAME ADDRESS connects one\n")
 
-    @no_var_expand
-    @line_magic
-    def blazen_runs(self, line: str) -> None:
-        """``%blazen_runs``: what runs on the peers of this kernel, whoever started it."""
-        self._no_words(line, "%blazen_runs")
-        runs = _runs()
-        for client, run in runs:
-            facts = f"{run['workflow_name']} on {client.node_id}, {seconds(run['duration'])}"
-            sys.stdout.write(f"{short_run(run['run_id'])}  {facts}\n")
-        if not runs:
-            sys.stdout.write("nothing runs\n")
-
-    @no_var_expand
-    @line_magic
-    def blazen_cancel(self, line: str) -> None:
-        """``%blazen_cancel RUN``: end a run, also one of a notebook that is gone; RUN as ``%blazen_runs`` shows it."""
-        words = self._words(line)
-        if len(words) != 1:
-            raise UsageError("%blazen_cancel RUN; %blazen_runs lists them")
-        found = [(client, run) for client, run in _runs() if run["run_id"].startswith(words[0])]
-        if len(found) != 1:
-            many = "more than one run starts" if found else "no run starts"
-            raise UsageError(f"{many} with {words[0]!r}; %blazen_runs lists them")
-        client, run = found[0]
-        try:
-            told = client.cancel_run(run["run_id"])
-        except BlazenError as error:
-            raise shown(error) from error.__cause__
-        what = "was told to end" if told else "has ended already"
-        sys.stdout.write(f"{run['workflow_name']} on {client.node_id} {what}\n")
-
     def _words(self, line: str) -> list[str]:
         return [expand(word, self._shell.user_ns) for word in split_words(line)]
 
@@ -136,13 +104,3 @@ def _described(client: PeerClient) -> PeerInfo | None:
         return client.describe()
     except BlazenError:
         return None
-
-
-def _runs() -> list[tuple[PeerClient, dict[str, Any]]]:
-    """The runs in flight, each with the first client that sees it."""
-    seen: dict[str, tuple[PeerClient, dict[str, Any]]] = {}
-    for client in kernel_peers.clients.values():
-        info = _described(client)
-        for run in info.runs if info else ():
-            seen.setdefault(run["run_id"], (client, run))
-    return list(seen.values())

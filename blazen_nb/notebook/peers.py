@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # grpc takes a while to load, and loading the extension must 
 
 LOCAL = "local"
 """The name, and the address, of the newest peer of this user on this machine."""
+CLIENT_NAME = "notebook"
+"""What the client of a notebook calls itself."""
 
 
 class Peers:
@@ -27,6 +29,8 @@ class Peers:
 
     def __init__(self) -> None:
         self._clients: dict[str, PeerClient] = {}
+        self._in_others: dict[tuple[str, str], PeerClient] = {}
+        """Clients in namespaces that a cell asked for, by address and namespace."""
         self._servers: list[PeerServer] = []
         self._newest: str | None = None
 
@@ -53,7 +57,7 @@ class Peers:
         from blazen_nb.client.sync import PeerClient
 
         where = _local_address() if address == LOCAL else address
-        client = PeerClient.connect(where, "notebook", namespace=namespace)
+        client = PeerClient.connect(where, CLIENT_NAME, namespace=namespace)
         before = self._clients.get(name)
         self._clients[name] = client
         self._newest = name
@@ -61,16 +65,38 @@ class Peers:
             before.close()
         return client
 
-    def client(self, name: str | None, *, namespace: str | None) -> PeerClient:
+    def client(
+        self, name: str | None, *, namespace: str | None, other: str | None = None
+    ) -> PeerClient:
         """The client of this name, without a name the newest; connected anew where its peer had gone away.
 
         ``local``, and a name that is an address, are connected where they are not yet.
+
+        Args:
+            namespace: The notebook's own.
+            other: A namespace to work in instead, over a session of its own.
 
         Raises:
             UsageError: There is none; the message says how to connect.
             BlazenError: It cannot be connected.
         """
         wanted = name or self._newest or LOCAL
+        first = self._own_client(wanted, namespace)
+        return first if other is None else self._in_namespace(first, other)
+
+    def _in_namespace(self, first: PeerClient, namespace: str) -> PeerClient:
+        """A client of the same peer that works in this namespace."""
+        from blazen_nb.client.sync import PeerClient
+
+        key = (first.address, namespace)
+        known = self._in_others.get(key)
+        if known is None or not known.is_open:
+            known = self._in_others[key] = PeerClient.connect(
+                first.address, CLIENT_NAME, namespace=namespace
+            )
+        return known
+
+    def _own_client(self, wanted: str, namespace: str | None) -> PeerClient:
         known = self._clients.get(wanted)
         if known is not None and known.is_open:
             return known
@@ -83,16 +109,22 @@ class Peers:
             f"%blazen_connect {wanted} ADDRESS connects it"
         )
 
+    def connected(self, name: str | None) -> PeerClient | None:
+        """The open client of this name, without a name the newest; None where there is none: connects nothing."""
+        client = self._clients.get(name or self._newest or "")
+        return client if client is not None and client.is_open else None
+
     def keep(self, server: PeerServer) -> None:
         """The server lives until ``close``, whoever else forgets it."""
         self._servers.append(server)
 
     def close(self) -> None:
         """End all connections and the servers of this kernel; idempotent."""
-        clients, self._clients = self._clients, {}
+        clients = [*self._clients.values(), *self._in_others.values()]
+        self._clients, self._in_others = {}, {}
         servers, self._servers = self._servers, []
         self._newest = None
-        for client in clients.values():
+        for client in clients:
             client.close()
         for server in servers:
             server.close()

@@ -1,23 +1,23 @@
 """The picture of a run in its cell: live widgets while it goes on, static HTML and text for good; starts no run.
 
-Only the cell's own thread calls these. The Cancel button's callback comes on another one, a kernel subshell, while
-the cell blocks: it calls the run's ``cancel`` and touches nothing here.
+Only one thread calls these: the cell's own, or, for a run that its cell left alone, the one that follows it. The
+Cancel button's callback comes on another one, a kernel subshell, while the cell blocks: it calls ``cancel`` and
+touches nothing here.
 """
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from blazen_nb.notebook.form import InputForm
 from blazen_nb.notebook.front_end import is_static, publish, shows_widgets
+from blazen_nb.notebook.pictures import Picture
 from blazen_nb.notebook.subshell import answer_on_subshell, close_widget, over
-from blazen_nb.render.card import live_parts, static_card
 from blazen_nb.render.run_state import RunState
 from blazen_nb.render.style import style_tag
-from blazen_nb.render.text import stable_text, terminal_text
 from blazen_nb.updates import InputRequested
 
 UPDATE_SECONDS = 0.1
@@ -25,51 +25,60 @@ UPDATE_SECONDS = 0.1
 _IDLE_SECONDS = 0.25
 """The time between two pictures in which only the clock moved."""
 
+Answer = Callable[[str, Any], None]
+"""Sends the answer to the question of this ID; thread-safe."""
+
 
 class View(Protocol):
-    """What shows a run in its cell."""
+    """What shows runs in a cell."""
 
-    prints_in_card: bool
-    """Whether what the steps of a workflow print shows in the card."""
+    shows_output: bool
+    """Whether there is a card in which printed lines can show."""
 
     def open(self) -> None:
-        """The run is about to start."""
+        """The run is about to start, or one more of them."""
 
     def refresh(self, *, changed: bool = True) -> None:
-        """The run went on, or, where nothing changed, only the clock did."""
+        """A run went on, or, where nothing changed, only the clock did."""
 
-    def asked(self, question: InputRequested) -> None:
-        """The run waits for a person's answer."""
+    def asked(self, state: RunState, question: InputRequested) -> None:
+        """This run waits for a person's answer."""
 
     def cleared(self) -> None:
         """The cell's outputs were cleared."""
 
     def close(self) -> None:
-        """The run has ended, or this cell no longer waits for it: the picture is final."""
+        """All runs have ended, or nobody here waits for them any more: the picture is final."""
 
 
 def make_view(
     shell: Any,
-    state: RunState,
+    picture: Picture,
+    runs: Sequence[tuple[RunState, Answer]],
     *,
     cancel: Callable[[], None],
-    answer: Callable[[str, Any], None],
     quiet: bool,
 ) -> View:
-    """The view that suits the front end of this shell."""
+    """The view that suits the front end of this shell.
+
+    Args:
+        runs: The runs that the picture shows, with the way to answer each one's questions.
+        cancel: What the card's button does.
+    """
     if quiet:
-        return NoView(state, answer)
-    return RunView(state, cancel, answer) if shows_widgets(shell) else StaticView(state, answer)
+        return NoView(runs)
+    if shows_widgets(shell):
+        return LiveView(picture, runs, cancel)
+    return StaticView(picture, runs)
 
 
 class NoView:
     """Shows nothing; what the run prints and displays appears in the cell all the same, and so do its questions."""
 
-    prints_in_card = False
+    shows_output = False
 
-    def __init__(self, state: RunState, answer: Callable[[str, Any], None]) -> None:
-        self._state = state
-        self._answer = answer
+    def __init__(self, runs: Sequence[tuple[RunState, Answer]]) -> None:
+        self._answers = {id(state): answer for state, answer in runs}
 
     def open(self) -> None:
         """See View."""
@@ -77,11 +86,11 @@ class NoView:
     def refresh(self, *, changed: bool = True) -> None:
         """See View."""
 
-    def asked(self, question: InputRequested) -> None:
+    def asked(self, state: RunState, question: InputRequested) -> None:
         """See View."""
         response = input(f"{question.prompt} ")
-        self._state.questions.pop(question.request_id, None)
-        self._answer(question.request_id, response)
+        state.questions.pop(question.request_id, None)
+        self._answers[id(state)](question.request_id, response)
 
     def cleared(self) -> None:
         """See View."""
@@ -93,53 +102,57 @@ class NoView:
 class StaticView(NoView):
     """One output at the end, for front ends without widgets and for outputs that are compared."""
 
+    def __init__(self, picture: Picture, runs: Sequence[tuple[RunState, Answer]]) -> None:
+        super().__init__(runs)
+        self._picture = picture
+
     def close(self) -> None:
         """See View."""
-        if is_static():
-            publish({"text/plain": stable_text(self._state)})
-            return
-        html, text = final_card(self._state, output=False), terminal_text(self._state)
-        publish({"text/html": html, "text/plain": text})
+        publish(self._picture.stable() if is_static() else self._picture.final())
 
 
-class RunView:
+class LiveView:
     """The live card, made of core widgets only; at the end static HTML without script takes its place.
 
     Args:
         cancel: Thread-safe; returns at once.
-        answer: Sends the answer to the question of this ID; thread-safe.
     """
 
-    prints_in_card = True
+    shows_output = True
 
     def __init__(
-        self, state: RunState, cancel: Callable[[], None], answer: Callable[[str, Any], None]
+        self,
+        picture: Picture,
+        runs: Sequence[tuple[RunState, Answer]],
+        cancel: Callable[[], None],
     ) -> None:
-        self._state = state
+        self._picture = picture
+        self._runs = runs
         self._cancel = cancel
-        self._answer = answer
         self._display_id = uuid.uuid4().hex
         self._parts: dict[str, Any] = {}
         self._box: Any = None
-        self._form: Any = None
+        self._forms: list[InputForm] = []
         self._is_shown = False
-        self._began: float | None = None
         self._shown_at = 0.0
 
     def open(self) -> None:
         """See View."""
+        if self._box is not None:
+            return
         import ipywidgets
 
-        parts = live_parts(self._state, 0.0)
+        parts = self._picture.parts()
         self._parts = {name: ipywidgets.HTML(html) for name, html in parts.items()}
         button = ipywidgets.Button(description="Cancel", tooltip="Cancel the run on the peer")
         button.add_class("bzn-btn")
         button.on_click(lambda _: self._cancel())
         answer_on_subshell(button)
         style = ipywidgets.HTML(style_tag())
-        self._form = InputForm(self._answer)
+        self._forms = [InputForm(answer) for _, answer in self._runs]
         head, *rest = self._parts.values()
-        self._box = ipywidgets.VBox([style, head, self._form.box, *rest, button])
+        forms = [form.box for form in self._forms]
+        self._box = ipywidgets.VBox([style, head, *forms, *rest, button])
         self._box.add_class("bzn").add_class("bzn-card")
         self._show()
 
@@ -147,23 +160,22 @@ class RunView:
         """See View."""
         if not self._is_shown:
             return  # an interrupt came while the card was being made
-        for request_id in self._form.take_answered():
-            self._state.questions.pop(request_id, None)
+        for (state, _), form in zip(self._runs, self._forms, strict=True):
+            for request_id in form.take_answered():
+                state.questions.pop(request_id, None)
         now = time.monotonic()
-        if self._began is None and self._state.started_at is not None:
-            self._began = now
         if now - self._shown_at < (UPDATE_SECONDS if changed else _IDLE_SECONDS):
             return
         self._shown_at = now
-        elapsed = 0.0 if self._began is None else now - self._began
-        for name, html in live_parts(self._state, elapsed).items():
+        for name, html in self._picture.parts().items():
             if self._parts[name].value != html:
                 self._parts[name].value = html
 
-    def asked(self, question: InputRequested) -> None:
+    def asked(self, state: RunState, question: InputRequested) -> None:
         """See View."""
-        if self._is_shown:
-            self._form.ask(question)
+        for (known, _), form in zip(self._runs, self._forms, strict=False):
+            if known is state and self._is_shown:
+                form.ask(question)
 
     def cleared(self) -> None:
         """See View."""
@@ -171,28 +183,21 @@ class RunView:
 
     def close(self) -> None:
         """See View."""
-        publish(self._final(), display_id=self._display_id, update=self._is_shown)
+        publish(self._picture.final(), display_id=self._display_id, update=self._is_shown)
         if self._box is None:
             return
-        self._form.close()
+        boxes = [form.box for form in self._forms]
+        for form in self._forms:
+            form.close()
         for widget in (*self._box.children, self._box):
-            if widget is not self._form.box:
+            if widget not in boxes:
                 close_widget(widget)
         self._box = None
         # Widgets are cycles: they would hold the run's result until the next collection.
-        self._answer = self._cancel = over
+        self._runs, self._cancel = (), over
 
     def _show(self) -> None:
         view = {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id}
         widget = {"application/vnd.jupyter.widget-view+json": view}
-        publish({**widget, **self._final()}, display_id=self._display_id)
+        publish({**widget, **self._picture.final()}, display_id=self._display_id)
         self._is_shown = True
-
-    def _final(self) -> dict[str, Any]:
-        html, text = final_card(self._state), terminal_text(self._state)
-        return {"text/html": html, "text/plain": text}
-
-
-def final_card(state: RunState, *, output: bool | None = None) -> str:
-    """The card that stays; the lines that failed are left to the cell's own error output."""
-    return static_card(state, excerpt=False, output=output)

@@ -73,6 +73,12 @@ _RULES = """
 .bzn-slot{width:64px}
 .bzn-meta{display:flex;flex-wrap:wrap;gap:0 16px;margin-top:-4px;padding:0 16px 12px;color:var(--mut);font-size:12px;line-height:16px}
 .bzn-s{padding:12px 16px;border-top:1px solid var(--line)}
+.bzn-panes{display:grid;grid-template-columns:repeat(auto-fit,minmax(240px,1fr));gap:1px;border-top:1px solid var(--line);background:var(--line)}
+.bzn-pane{min-width:0;padding:12px 16px;background:var(--bg);font-size:12px}
+.bzn-pane-h{display:flex;gap:8px;align-items:center;margin-bottom:4px;font-size:13px}
+.bzn-pane>p{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.bzn-pane>.bzn-s{margin:4px -16px;padding:4px 16px;border-top:0}
+.bzn-pane .bzn-pg{grid-template-columns:80px minmax(0,1fr) 36px}.bzn-pane .bzn-pg>.r:last-child{display:none}
 .bzn-cap{display:flex;gap:8px;margin-bottom:8px;font-size:12px;line-height:16px}
 .bzn-cap .bzn-r{font-weight:400;color:var(--mut)}
 .bzn-inset{background:var(--in)}

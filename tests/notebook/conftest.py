@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,11 +30,24 @@ class PeerProcess:
 @pytest.fixture(scope="module")
 def gpu0(tmp_path_factory: pytest.TempPathFactory, own_environment: Path) -> Iterator[PeerProcess]:
     """A peer named gpu0, a process of its own."""
-    log = tmp_path_factory.mktemp("peer") / "peer.log"
+    with serving("gpu0", tmp_path_factory.mktemp("peer") / "peer.log") as peer:
+        yield peer
+
+
+@pytest.fixture(scope="module")
+def gpu1(tmp_path_factory: pytest.TempPathFactory, own_environment: Path) -> Iterator[PeerProcess]:
+    """A second peer."""
+    with serving("gpu1", tmp_path_factory.mktemp("peer") / "peer.log") as peer:
+        yield peer
+
+
+@contextmanager
+def serving(node_id: str, log: Path) -> Iterator[PeerProcess]:
+    """A peer process of this name, with its log."""
     command = [sys.executable, "-m", "blazen_nb.cli", "serve", "127.0.0.1:0"]
     with log.open("w") as file:
         process = subprocess.Popen(
-            [*command, "--node-id", "gpu0", "--verbose", "--grace", "1"],
+            [*command, "--node-id", node_id, "--verbose", "--grace", "1"],
             stdout=subprocess.PIPE,
             stderr=file,
             text=True,

@@ -52,12 +52,13 @@ class Outcome:
         elif kind == "execute_result":
             self.result = content["data"]
         elif kind in ("display_data", "update_display_data"):
-            place = self._places.get(content.get("transient", {}).get("display_id", ""))
-            if place is None:
-                self._places[content.get("transient", {}).get("display_id", "")] = len(self.shown)
-                self.shown.append(content["data"])
-            else:
+            display_id = content.get("transient", {}).get("display_id", "")
+            place = self._places.get(display_id)
+            if place is not None:
                 self.shown[place] = content["data"]
+            elif kind == "display_data":
+                self._places[display_id] = len(self.shown)
+                self.shown.append(content["data"])
 
 
 class Kernel:
@@ -103,6 +104,10 @@ class Kernel:
         self._read_until(lambda: text in outcome.stdout + outcome.stderr + str(outcome.shown))
         return outcome
 
+    def update(self, outcome: Outcome, reached: Any) -> None:
+        """Read on until this holds of a cell that has ended: its displays may change later."""
+        self._read_until(reached)
+
     def complete(self, code: str) -> list[str]:
         """What the front end offers at the end of this text."""
         reply = self._client.complete(code, reply=True, timeout=SECONDS)
@@ -133,9 +138,14 @@ class Kernel:
 
     def _take(self, message: dict[str, Any]) -> None:
         outcome = self._outcomes.get(message["parent_header"].get("msg_id", ""))
+        kind, content = message["msg_type"], message["content"]
+        if kind == "update_display_data":
+            # As front ends do: by its ID, whichever cell runs when the update comes.
+            for each in self._outcomes.values():
+                each.take(kind, content)
+            return
         if outcome is None:
             return
-        kind, content = message["msg_type"], message["content"]
         if kind == "status" and content["execution_state"] == "idle":
             outcome.status = "error" if outcome.error else "ok"
             outcome.seconds = time.monotonic() - outcome.seconds

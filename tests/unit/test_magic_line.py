@@ -110,12 +110,19 @@ def test_an_input_keeps_the_identity_of_the_notebooks_value() -> None:
 def test_all_options_are_read() -> None:
     line = '-p $name -o a,b --timeout {n * 10} --input {"x": 1} --ref --quiet'
     assert parse_line(line, NAMES) == RemoteArguments(
-        peer="gpu1",
+        peers=("gpu1",),
         out=("a", "b"),
         timeout=30.0,
         input={"x": 1},
         keep_values=True,
         quiet=True,
+    )
+
+
+def test_options_about_where_and_how_it_runs_are_read() -> None:
+    line = "-p gpu0,$name --detach --fresh --namespace shared-1 --output card"
+    assert parse_line(line, NAMES) == RemoteArguments(
+        peers=("gpu0", "gpu1"), detach=True, fresh=True, namespace="shared-1", output="card"
     )
 
 
@@ -126,7 +133,7 @@ def test_no_options_are_the_defaults() -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("--ouput a", "did you mean '--out'"),
+        ("--ouput a", "did you mean '--output'"),
         ("--time 3", "did you mean '--timeout'"),
         ("-o a, b", "no spaces between them"),
         ("-o 1a", "takes names of variables"),
@@ -140,6 +147,10 @@ def test_no_options_are_the_defaults() -> None:
         ("--input {'a': missing}", "'missing'"),
         ("--input {'a' 1}", "neither JSON nor a Python expression"),
         ("-p ''", "needs the name of a peer"),
+        ("-p gpu0,", "needs the name of a peer"),
+        ("--output crad", "did you mean 'card'"),
+        ("--namespace a/b", "takes a name of letters"),
+        ("--detach --quiet", "leave one of the two out"),
         ("print(1)", "code belongs on the lines below"),
     ],
 )

@@ -1,0 +1,58 @@
+"""A run as its cell tells it: one state for the picture, the cell's outputs for the rest; waits for nothing."""
+
+from __future__ import annotations
+
+from blazen_nb.notebook.cell_output import CellOutput
+from blazen_nb.notebook.view import View
+from blazen_nb.render.run_state import CELL_STEP, RunState
+from blazen_nb.updates import Displayed, InputRequested, Output, OutputCut, Update
+
+
+class Story:
+    """What becomes of a run's updates.
+
+    Args:
+        output: The outputs of the running cell; None where there is none to print into, and all shows in the card.
+        where: Where printed lines go: ``auto``, ``cell`` or ``card``.
+    """
+
+    def __init__(
+        self, state: RunState, output: CellOutput | None, view: View, where: str = "auto"
+    ) -> None:
+        self.state = state
+        self._output = output
+        self._view = view
+        self._where = where
+
+    def begin(self) -> None:
+        """The cell shows that its run is about to start."""
+        self._view.open()
+
+    def take(self, update: Update) -> None:
+        """The update is in the picture or in the cell's outputs."""
+        output = self._output
+        if output is not None:
+            match update:
+                case Output() if not self._in_card(update.step_id):
+                    output.write(update)
+                    return
+                case OutputCut() if not self._in_card(update.step_id):
+                    output.cut(update)
+                    return
+                case Displayed():
+                    output.show(update)
+        self.state.apply(update)
+        if isinstance(update, InputRequested):
+            self._view.asked(self.state, update)
+        self._view.refresh()
+
+    def idle(self) -> None:
+        """Nothing came for a moment."""
+        if self._output is not None:
+            self._output.flush()
+        self._view.refresh(changed=False)
+
+    def _in_card(self, step_id: str) -> bool:
+        if not self._view.shows_output or self._where == "cell":
+            return False
+        return self._where == "card" or step_id != CELL_STEP
