@@ -55,3 +55,8 @@ class KnownRun:
     def outcome(self) -> Outcome | None:
         """How it ended; None while it runs."""
         return self._feed.outcome
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come: it has ended, is out of sight, or this handle was detached."""
+        return self._feed.has_ended

@@ -13,6 +13,7 @@ from traitlets import Enum, Unicode
 from blazen_nb.errors import BlazenError
 from blazen_nb.notebook.arguments import RemoteArguments, help_text, parse_line
 from blazen_nb.notebook.completion import complete
+from blazen_nb.notebook.detached import leave_all
 from blazen_nb.notebook.front_end import is_static
 from blazen_nb.notebook.options import OUTPUTS
 from blazen_nb.notebook.peer_magics import PeerMagics
@@ -151,6 +152,7 @@ def unload_ipython_extension(shell: Any) -> None:
     for table in shell.magics_manager.magics.values():
         for name in [name for name in table if name.startswith("blazen_")]:
             del table[name]
+    leave_all()
     kernel_peers.close()
 
 

@@ -75,7 +75,7 @@ def _tell(run: Watched, seconds: float) -> bool:
     update = run.handle.next_update(seconds)
     if update is None:
         run.story.idle()
-        return run.handle.outcome is None
+        return not run.handle.is_over
     run.story.take(update)
     return not isinstance(update, Ended)
 

@@ -95,7 +95,7 @@ def _band(state: RunState, *, excerpt: bool) -> str:
     if state.failure is not None and state.outcome is not None:
         return failure_band(state, state.failure, state.outcome, excerpt=excerpt)
     lines: list[str] = []
-    look: StateName = state.state
+    look: StateName = state.notice_look or state.state
     if state.notice:
         lines.append(state.notice)
     if state.outcome not in (None, "succeeded") and state.message:

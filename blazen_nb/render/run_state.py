@@ -80,6 +80,8 @@ class RunState:
     """The cell's text, where the reader has it: a failure is then shown among its neighbours."""
     notice: str = ""
     """A sentence in a band under the header, such as who cancelled."""
+    notice_look: StateName | None = None
+    """The state whose icon and tint the band has; None for the run's own."""
     live: StateName | None = None
     """What the reader knows better than the updates while the run goes on: reconnecting, detached, paused."""
     outcome: Outcome | None = None

@@ -12,7 +12,7 @@ from types import CodeType, TracebackType
 from typing import Literal
 
 from blazen_nb import errors
-from blazen_nb.errors import FailureFrame
+from blazen_nb.errors import BlazenError, FailureFrame
 from blazen_nb.shipping.cell import cell_label, label_of_text
 
 MOST_LINES = 21
@@ -65,12 +65,14 @@ class Frame:
 def frames_of(error: BaseException) -> list[Frame]:
     """The frames of an exception, outermost first, without those of blazen_nb and what ran it.
 
-    Where nothing else is there, those of blazen_nb stay: then it is its own failure.
+    Where nothing else is there, those of blazen_nb stay: then it is its own failure. One of its errors says all by
+    itself.
     """
     frames = _walk(error.__traceback__)
     if isinstance(error, SyntaxError) and error.filename:
         frames.append(_syntax_frame(error))
-    theirs = [frame for frame in frames if frame.origin != "own"] or frames
+    own_failure = [] if isinstance(error, BlazenError) else frames
+    theirs = [frame for frame in frames if frame.origin != "own"] or own_failure
     first = next((i for i, frame in enumerate(theirs) if frame.origin in ("cell", "user")), 0)
     return theirs[first:]
 

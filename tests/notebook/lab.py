@@ -44,6 +44,14 @@ _STATE = """() => {
     const waits = [...document.querySelectorAll('.jp-InputPrompt')].some(p => p.textContent.includes('[*]'));
     return waits ? 'busy' : kernel.status;
 }"""
+_RUN = """async numbers => {
+    const panel = window.jupyterapp.shell.currentWidget;
+    for (const number of numbers) {
+        panel.content.activeCellIndex = number;
+        panel.content.deselectAll();
+        window.jupyterapp.commands.execute('notebook:run-cell');
+    }
+}"""
 
 
 class Lab:
@@ -138,6 +146,22 @@ class Notebook:
         """All cells are told to run; the kernel is there."""
         self._wait_for("idle")
         self._command("notebook:run-all-cells")
+
+    def start_cells(self, *numbers: int) -> None:
+        """These cells, and no others, are told to run, in this order; the kernel is there."""
+        self._wait_for("idle")
+        self.page.evaluate(_RUN, list(numbers))
+
+    def run_cells(self, *numbers: int) -> None:
+        """These cells have run."""
+        self.start_cells(*numbers)
+        self.wait_until_idle()
+
+    def restart_kernel(self) -> None:
+        """A new kernel process is there; what ran in the old one is gone with it."""
+        restart = "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.restartKernel(); }"
+        self.page.evaluate(restart)
+        self._wait_for("idle")
 
     def wait_until_idle(self) -> None:
         """No cell runs or waits."""

@@ -1,0 +1,129 @@
+"""Runs that outlive their cell, their page and their kernel, in JupyterLab."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.eventually import eventually
+from tests.notebook.conftest import PeerProcess
+from tests.notebook.lab import CHROMIUM, Browser, Lab, chromium
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        CHROMIUM is None,
+        reason="NO BROWSER TEST RAN: chromium is not installed (apt-get install chromium)",
+    ),
+    pytest.mark.timeout(120),  # the browser's start and JupyterLab's count too
+]
+CONNECT = ["%load_ext blazen_nb", "%blazen_connect gpu0 {address}"]
+WAITS = """%%blazen_remote {options}
+import pathlib, time
+print("said before anybody left")
+n = 0
+while not pathlib.Path({gate!r}).exists():
+    n += 1
+    time.sleep(0.02)
+print("said at the end")
+"the result\""""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory, own_environment: Path) -> Iterator[Lab]:
+    with Lab(tmp_path_factory.mktemp("notebooks")).serving() as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+def cells(gpu0: PeerProcess, *more: str) -> list[str]:
+    return [*(cell.format(address=gpu0.address) for cell in CONNECT), *more]
+
+
+def test_a_detached_run_stays_live_and_is_attached_to_after_a_reload_of_the_page(
+    lab: Lab, browser: Browser, gpu0: PeerProcess, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    left = WAITS.format(options="--detach", gate=str(gate))
+    path = lab.write(
+        "left.ipynb", cells(gpu0, left, "print('the next cell ran')", "%blazen_attach")
+    )
+    notebook = browser.open(lab, path)
+    notebook.run_cells(0, 1, 2, 3)
+    page = notebook.page
+    page.wait_for_selector(".bzn-card :text('said before anybody left') >> visible=true")
+    assert "the next cell ran" in notebook.outputs(3)
+    clock = ".bzn-card .bzn-h .bzn-r"
+    first = page.locator(clock).first.inner_text()
+    eventually(lambda: page.locator(clock).first.inner_text() != first)
+    notebook.saved()
+    notebook = browser.open(lab, path)  # the page is loaded anew, the kernel is the same
+    notebook.start_cells(4)
+    page.wait_for_selector(".jp-OutputArea :text('said before anybody left') >> visible=true")
+    gate.touch()
+    notebook.wait_until_idle()
+    said = notebook.outputs(4)
+    assert "said at the end" in said
+    assert "'the result'" in said
+    assert browser.errors == []
+
+
+def test_a_detached_run_is_attached_to_after_a_restart_of_the_kernel(
+    lab: Lab, browser: Browser, gpu0: PeerProcess, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    left = WAITS.format(options="--detach", gate=str(gate))
+    path = lab.write("restart.ipynb", cells(gpu0, left, "%blazen_attach"))
+    notebook = browser.open(lab, path)
+    notebook.run_cells(0, 1, 2)
+    card = notebook.page.locator(".jp-CodeCell").nth(2)
+    card.locator(":text('said before anybody left') >> visible=true").first.wait_for()
+    notebook.restart_kernel()
+    card.locator(":text('Detached')").wait_for()  # static: no widgets that lost their kernel
+    notebook.run_cells(0, 1)
+    notebook.start_cells(3)
+    attached = notebook.page.locator(".jp-CodeCell").nth(3)
+    attached.locator(":text('said before anybody left')").wait_for()
+    gate.touch()
+    notebook.wait_until_idle()
+    said = notebook.outputs(3)
+    assert "said at the end" in said
+    assert "'the result'" in said
+    assert "Succeeded" in said
+    assert browser.errors == []
+
+
+def test_a_second_interrupt_leaves_the_run_and_says_how_to_see_it_again(
+    lab: Lab, browser: Browser, gpu0: PeerProcess
+) -> None:
+    stubborn = "\n".join(
+        [
+            "%%blazen_remote",
+            "import time",
+            "print('working')",
+            "end = time.monotonic() + 3",
+            "while time.monotonic() < end:",
+            "    try:",
+            "        time.sleep(0.05)",
+            "    except BaseException:",
+            "        pass",
+        ]
+    )
+    notebook = browser.open(lab, lab.write("twice.ipynb", cells(gpu0, stubborn)))
+    notebook.start_cells(0, 1, 2)
+    notebook.page.wait_for_selector(".jp-OutputArea :text('working')")
+    notebook.press_stop()
+    notebook.page.wait_for_selector(".bzn-card :text('cancelling the run')")
+    notebook.press_stop()
+    notebook.wait_until_idle()
+    said = notebook.outputs(2)
+    assert "Detached" in said or "Cancelled" in said
+    assert "%blazen_attach" in said or "ended: cancelled" in said
+    assert "KeyboardInterrupt" in said
