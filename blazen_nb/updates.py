@@ -161,6 +161,13 @@ class InputRequested(Update):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Paused(Update):
+    """Somebody paused the run, so that no further step starts, or let it go on."""
+
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ended(Update):
     """The last update of a run."""
 

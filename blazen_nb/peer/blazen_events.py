@@ -89,3 +89,6 @@ class EventStory(QuietObserver):
 
     def accepted(self, node_id: str) -> None:
         """The peer has the run."""
+
+    def paused(self, paused: bool) -> None:
+        """See RunLog: the wire has no word for it."""

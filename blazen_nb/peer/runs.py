@@ -33,6 +33,9 @@ class RunLog(Observer, Protocol):
     def accepted(self, node_id: str) -> None:
         """The peer has the run."""
 
+    def paused(self, paused: bool) -> None:
+        """Somebody paused it, or let it go on."""
+
 
 class PeerRun:
     """A run on this peer.
@@ -79,6 +82,17 @@ class PeerRun:
         """Have it end as cancelled."""
         if self.run is not None:
             self.run.cancel(reason)
+
+    def set_paused(self, paused: bool) -> None:
+        """Let no further step start, or let it go on."""
+        if self.run is None:
+            return
+        if self.log is not None:
+            self.log.paused(paused)
+        if paused:
+            self.run.pause()
+        else:
+            self.run.resume()
 
 
 class RunManager:

@@ -123,15 +123,15 @@ class Session:
             self._reply(request_id, done=pb.Done(changed=run is not None))
 
     def _pause_run(self, request_id: int, request: pb.PauseRun) -> None:
-        run = self._begun(request.run_id)
-        if run is not None:
-            run.pause()
-        self._reply(request_id, done=pb.Done(changed=run is not None))
+        self._set_paused(request_id, request.run_id, paused=True)
 
     def _resume_run(self, request_id: int, request: pb.ResumeRun) -> None:
-        run = self._begun(request.run_id)
+        self._set_paused(request_id, request.run_id, paused=False)
+
+    def _set_paused(self, request_id: int, run_id: bytes, *, paused: bool) -> None:
+        run = self._peer.runs.find(run_id, self.identity)
         if run is not None:
-            run.resume()
+            run.set_paused(paused)
         self._reply(request_id, done=pb.Done(changed=run is not None))
 
     def _answer_input(self, request_id: int, request: pb.AnswerInput) -> None:

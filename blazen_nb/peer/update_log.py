@@ -152,6 +152,10 @@ class UpdateLog:
         }
         self._append(input_request=request)
 
+    def paused(self, paused: bool) -> None:
+        """See RunLog."""
+        self._append(paused={"paused": paused})
+
     def enter(self, attempt: Attempt) -> Any:
         """Output of this context belongs to the attempt from now on."""
         return capture.activate(StepSink(self._output, attempt))

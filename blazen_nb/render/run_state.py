@@ -20,6 +20,7 @@ from blazen_nb.updates import (
     Outcome,
     Output,
     OutputCut,
+    Paused,
     Progressed,
     StepEnded,
     StepStarted,
@@ -181,6 +182,8 @@ class RunState:
                 self._fold_event(update)
             case InputRequested():
                 self.questions[update.request_id] = update.prompt
+            case Paused():
+                self.live = "paused" if update.paused else None
             case Displayed():
                 self.displays += update.action == "display"
             case Ended():

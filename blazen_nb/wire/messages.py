@@ -270,6 +270,10 @@ def question_of(m: pb.InputRequestUpdate) -> InputRequestEvent:
     return InputRequestEvent(request_id=m.request_id, prompt=m.prompt, metadata=metadata)
 
 
+def _paused(m: pb.PausedUpdate, run_id: str, seq: int) -> up.Update:
+    return up.Paused(run_id=run_id, seq=seq, paused=m.paused)
+
+
 def _ended(m: pb.EndedUpdate, run_id: str, seq: int) -> up.Update:
     return up.Ended(
         run_id=run_id,
@@ -294,4 +298,5 @@ _READERS: dict[str, Any] = {
     "output_cut": _output_cut,
     "input_request": _input_request,
     "ended": _ended,
+    "paused": _paused,
 }

@@ -23,7 +23,7 @@ from blazen_nb import (
 )
 from blazen_nb.engine.context import Context
 from blazen_nb.testing import LocalPeer
-from blazen_nb.updates import InputRequested, StepEnded, StepStarted
+from blazen_nb.updates import InputRequested, Paused, StepEnded, StepStarted
 
 SECONDS = 5.0
 
@@ -162,3 +162,14 @@ async def test_the_async_handle_can_do_the_same(asynchronous: AsyncPeerClient) -
         assert (await handle.result()).result == "held"
         with pytest.raises(ValidationError, match="does not wait"):
             await handle.respond_to_input(question, "late")
+
+
+def test_whoever_reads_the_run_is_told_that_it_was_paused_and_goes_on(client: PeerClient) -> None:
+    handle = client.start_remote_workflow("w", ["pausing::first", "pausing::second"])
+    gate = _gates.get(timeout=SECONDS)
+    handle.pause()
+    gate.set()
+    handle.resume()
+    told = [update.paused for update in handle.updates() if isinstance(update, Paused)]
+    assert told == [True, False]
+    assert handle.result(SECONDS).result == "both"

@@ -240,6 +240,7 @@ KINDS: list[tuple[dict[str, Any], up.Update]] = [
         {"ended": {"outcome": "succeeded", "duration": 1.0}},
         up.Ended(outcome="succeeded", duration=1.0, **NUMBERED),
     ),
+    ({"paused": {"paused": True}}, up.Paused(paused=True, **NUMBERED)),
 ]
 
 

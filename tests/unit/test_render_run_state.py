@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 
 from blazen_nb.events import INPUT_RESPONSE, START, Event, InputResponseEvent
+from blazen_nb.render.run_state import RunState
 from blazen_nb.render.step_state import BARS_LIMIT, SLOTS_LIMIT
 from blazen_nb.updates import (
     Displayed,
+    Ended,
     EventPublished,
     InputRequested,
     Output,
+    Paused,
     StepShape,
     Usage,
 )
@@ -260,3 +263,13 @@ def test_the_end_of_an_attempt_whose_start_was_missed_is_counted() -> None:
     late = story.state.steps["late"]
     assert late.done == 1
     assert story.state.step_look(late) == "succeeded"
+
+
+def test_a_paused_run_is_paused_until_it_goes_on_or_ends() -> None:
+    state = RunState(started_at=1.0)
+    seen = []
+    for seq, paused in enumerate((True, False, True), 1):
+        state.apply(Paused(run_id="r", seq=seq, paused=paused))
+        seen.append(state.state)
+    state.apply(Ended(run_id="r", seq=4, outcome="cancelled", duration=1.0))
+    assert [*seen, state.state] == ["paused", "running", "paused", "cancelled"]
