@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # grpc takes a while to load, and loading the extension must 
 class RemoteRun:
     """A run that has started, and its picture's state."""
 
+    client: PeerClient
     handle: RunHandle
     state: RunState
 
@@ -40,7 +41,7 @@ def start_steps(
             name, arguments.steps, arguments.input, arguments.timeout
         )
         state = RunState(run_id=handle.run_id, node_id=client.node_id, workflow_name=name)
-        return RemoteRun(handle, state)
+        return RemoteRun(client, handle, state)
 
     return _start_all(clients, start)
 
@@ -74,7 +75,7 @@ def start_cell(
             outputs=() if arguments.detach else arguments.out,
             keep_values=arguments.keep_values,
         )
-        return RemoteRun(handle, _state_of(shipment, client, handle))
+        return RemoteRun(client, handle, _state_of(shipment, client, handle))
 
     return _start_all(clients, start)
 

@@ -158,7 +158,7 @@ class RunMagics(Magics):
         state = RunState(
             run_id=info.run_id, node_id=client.node_id, workflow_name=info.workflow_name
         )
-        return RemoteRun(handle, state)
+        return RemoteRun(client, handle, state)
 
     def _save_log(self, run: RemoteRun, path: str) -> None:
         run.handle.detach()

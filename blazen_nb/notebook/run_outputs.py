@@ -43,10 +43,11 @@ def wait_for_runs(shell: Any, runs: Sequence[RemoteRun], *, where: str, quiet: b
 
 
 def leave_alone(shell: Any, runs: Sequence[RemoteRun], names: tuple[str, ...]) -> None:
-    """The runs go on, each with a card that stays live; the first name gets the handle, or a dict of them by peer."""
+    """The runs go on, each with a card that stays live; the first name gets a handle, or a dict of them by peer."""
     if names:
-        handles = {run.state.node_id: run.handle for run in runs}
-        shell.push({names[0]: handles if len(runs) > 1 else runs[0].handle})
+        # Handles of their own: an update is given out once, and the card reads all of them.
+        handles = {run.state.node_id: run.client.attach(run.handle.run_id) for run in runs}
+        shell.push({names[0]: handles if len(runs) > 1 else handles[runs[0].state.node_id]})
     for run in runs:
         picture = RunPicture(run.state, output=True, excerpt=True)
         view = _view(shell, picture, [run], quiet=False)
