@@ -72,10 +72,11 @@ def _follow(runs: Sequence[Watched], is_over: Callable[[], bool]) -> bool:
 
 def _tell(run: Watched, seconds: float) -> bool:
     """What this run has told meanwhile; False where there will be no more."""
+    is_over = run.handle.is_over  # asked first: what comes while this waits must not be passed over
     update = run.handle.next_update(seconds)
     if update is None:
         run.story.idle()
-        return not run.handle.is_over
+        return not is_over
     run.story.take(update)
     return not isinstance(update, Ended)
 
