@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 
 from blazen_nb.client.link import PeerLink
+from blazen_nb.client.open_questions import OpenQuestions
 from blazen_nb.client.requests import refused, result_of
 from blazen_nb.engine.result import WorkflowResult
 from blazen_nb.engine.run import dashed
@@ -35,6 +36,7 @@ class RunFeed:
         self.started = False
         self.result: pb.RunResult | None = None
         self.error: BlazenError | None = None
+        self.questions = OpenQuestions()
         self._trusted = trusted
         self._made: WorkflowResult | None = None
         self._unread: deque[pb.RunUpdate] = deque()
@@ -50,6 +52,7 @@ class RunFeed:
         with self._changed:
             if kind == "update":
                 self._unread.append(frame.update)
+                self.questions.see(frame.update)
             elif kind == "run_started":
                 self.started = True
             elif kind == "result":

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from blazen_nb.client.feed import RunFeed
+from blazen_nb.client.open_questions import Question
 from blazen_nb.client.requests import answer_of
 from blazen_nb.errors import ValidationError
-from blazen_nb.events import InputRequestEvent
 from blazen_nb.shipping.values import encode
-from blazen_nb.updates import InputRequested
 from blazen_nb.wire.messages import value_message
 from blazen_nb.wire.v1 import kernel_pb2 as pb
-
-Question = str | InputRequested | InputRequestEvent
 
 
 def pause_request(feed: RunFeed) -> dict[str, Any]:

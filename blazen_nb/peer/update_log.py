@@ -19,7 +19,7 @@ from blazen_nb.peer import capture
 from blazen_nb.peer.growing import Growing, GrowingEvents, GrowingOutput
 from blazen_nb.peer.leaving import KnownRefs
 from blazen_nb.shipping.values import encode
-from blazen_nb.updates import DisplayAction, StepOutcome, StreamName
+from blazen_nb.updates import DisplayAction, InputEnd, StepOutcome, StreamName
 from blazen_nb.wire.limits import Limits
 from blazen_nb.wire.outbox import Outbox
 from blazen_nb.wire.v1 import kernel_pb2 as pb
@@ -162,6 +162,10 @@ class UpdateLog:
             "metadata_json": _json_or_text(getattr(event, "metadata", None)),
         }
         self._append(input_request=request)
+
+    def input_closed(self, request_id: str, how: InputEnd) -> None:
+        """See Observer."""
+        self._append(input_closed={"request_id": request_id, "how": how})
 
     def enter(self, attempt: Attempt) -> Any:
         """Output of this context belongs to the attempt from now on."""
