@@ -11,6 +11,7 @@ from collections.abc import Callable
 from blazen_nb.client.link import PeerLink
 from blazen_nb.client.open_questions import OpenQuestions
 from blazen_nb.client.requests import refused, result_of
+from blazen_nb.engine.heartbeat import interruptible
 from blazen_nb.engine.result import WorkflowResult
 from blazen_nb.engine.run import dashed
 from blazen_nb.errors import BlazenError, RunLostError
@@ -173,7 +174,8 @@ class RunFeed:
                 if until():
                     return
                 self._wakers.append(lambda changed=changed: mail.post(changed.set))  # type: ignore[misc]
-            await changed.wait()
+            with interruptible():
+                await changed.wait()
 
     @property
     def has_news(self) -> bool:

@@ -9,8 +9,12 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
+from blazen_nb.engine.asking import typed_answer
+from blazen_nb.engine.schema import shown_schema
+from blazen_nb.errors import ValidationError
 from blazen_nb.notebook.form import InputForm
 from blazen_nb.notebook.front_end import is_static, publish, shows_widgets
 from blazen_nb.notebook.subshell import answer_on_subshell, close_widget, over
@@ -79,9 +83,11 @@ class NoView:
 
     def asked(self, question: InputRequested) -> None:
         """See View."""
-        response = input(f"{question.prompt} ")
-        self._state.questions.pop(question.request_id, None)
-        self._answer(question.request_id, response)
+        response = typed_answer(question.prompt, shown_schema(question.metadata))
+        with suppress(
+            ValidationError
+        ):  # somebody else has answered meanwhile, or the run has ended
+            self._answer(question.request_id, response)
 
     def cleared(self) -> None:
         """See View."""
@@ -147,8 +153,7 @@ class RunView:
         """See View."""
         if not self._is_shown:
             return  # an interrupt came while the card was being made
-        for request_id in self._form.take_answered():
-            self._state.questions.pop(request_id, None)
+        self._form.keep_only(self._state.questions)
         now = time.monotonic()
         if self._began is None and self._state.started_at is not None:
             self._began = now
