@@ -212,6 +212,29 @@ def test_without_a_card_what_a_cell_asks_is_typed_value_by_value_until_it_fits(
     assert kernel.wait(cell).text == "{'epochs': 3, 'keep': True, 'size': 'large'}"
 
 
+INNER = """%%blazen_remote --quiet
+from blazen_nb import StartEvent, StopEvent, Workflow, step
+
+def asks(ctx, ev):
+    return StopEvent(result=ctx.ask("Size?", int))
+
+inner = Workflow("inner", [step(asks, id="inner::asks")])
+"""
+
+
+def test_a_plain_step_asks_also_where_its_workflow_runs_inside_a_cell(fresh_kernel: Kernel) -> None:
+    # A peer of its own: run_sync() inside a running loop changes asyncio for the whole process.
+    fresh_kernel.run("%load_ext blazen_nb")
+    fresh_kernel.run("%blazen_connect here local --launch")
+    for code, answered in (
+        (INNER, "4"),
+        ("%%blazen_remote --quiet\ninner.run_sync().result", "5"),
+    ):
+        cell = fresh_kernel.send(code)
+        assert fresh_kernel.answer(answered) == "Size? (a whole number) "
+        assert fresh_kernel.wait(cell).text == answered
+
+
 def test_ask_in_a_cell_of_this_kernel_is_typed_below_it(kernel: Kernel) -> None:
     cell = kernel.send("from blazen_nb import ask\nask('Size?', int, default=2)")
     assert kernel.answer("") == "Size? (a whole number) [2] "

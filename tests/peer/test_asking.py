@@ -210,15 +210,12 @@ workflow = Workflow("inner", [step(asks, id="inner::asks")])
 """
 
 
-@pytest.mark.parametrize("runs", ["await workflow.run()", "workflow.run_sync()"])
-def test_a_workflow_that_a_cell_runs_itself_asks_through_the_cell(
-    start_cell: StartCell, runs: str
-) -> None:
+def test_a_workflow_that_a_cell_runs_itself_asks_through_the_cell(start_cell: StartCell) -> None:
     defines = start_cell(WORKFLOW_IN_A_CELL)
     asking(defines)
     defines.answer(5)
     assert defines.result(SECONDS).result == 5  # a cell that defines steps runs as their workflow
-    handle = start_cell(f"({runs}).result", 2)
+    handle = start_cell("(await workflow.run()).result", 2)
     asking(handle)
     handle.answer(6)
     assert handle.result(SECONDS).result == 6
