@@ -44,6 +44,7 @@ _HOME = {
     "WorkflowHandler": "engine.handler",
     "WorkflowResult": "engine.result",
     "WorkflowTimeoutError": "errors",
+    "ask": "engine.asking",
     "launch": "notebook.launcher",
     "load_client_tls": "wire.tls",
     "load_server_tls": "wire.tls",

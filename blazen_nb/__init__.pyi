@@ -6,6 +6,7 @@ from blazen_nb.client.aio import AsyncPeerClient as AsyncPeerClient
 from blazen_nb.client.refs import RemoteRef as RemoteRef
 from blazen_nb.client.sync import PeerClient as PeerClient
 from blazen_nb.client.sync_handle import RunHandle as RunHandle
+from blazen_nb.engine.asking import ask as ask
 from blazen_nb.engine.builder import WorkflowBuilder as WorkflowBuilder
 from blazen_nb.engine.context import Context as Context
 from blazen_nb.engine.handler import WorkflowHandler as WorkflowHandler

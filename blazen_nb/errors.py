@@ -18,6 +18,7 @@
       ValidationError                misuse on this side, found before anything was sent
       ShippingError                  the cell, a function or a value cannot travel
         EnvironmentMismatchError     it could, but not between these two Python versions
+      InputTimeoutError              also a builtin TimeoutError: nobody answered a step's question in time
       SessionRefError
       SnapshotError                  also a builtin RuntimeError: a run cannot be stored, or a stored one not read
       JournalError
@@ -279,6 +280,10 @@ class ShippingError(BlazenError):
 
 class EnvironmentMismatchError(ShippingError):
     """It can only travel as bytecode, and the two sides run different Python minor versions."""
+
+
+class InputTimeoutError(BlazenError, TimeoutError):
+    """Nobody answered a step's question in the time that it gave."""
 
 
 class SessionRefError(BlazenError):

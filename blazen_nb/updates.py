@@ -16,6 +16,7 @@ Outcome = Literal["succeeded", "failed", "timed_out", "cancelled", "lost"]
 StepOutcome = Literal["succeeded", "failed", "retrying", "timed_out", "cancelled"]
 StreamName = Literal["stdout", "stderr", "log"]
 DisplayAction = Literal["display", "update", "clear"]
+InputEnd = Literal["answered", "timed_out", "withdrawn"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +166,14 @@ class Paused(Update):
     """Somebody paused the run, so that no further step starts, or let it go on."""
 
     paused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputClosed(Update):
+    """A question of the run is not open any more: somebody answered it, or nobody in time, or the run went on."""
+
+    request_id: str
+    how: InputEnd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ PUBLIC = [
     "WorkflowResult",
     "WorkflowTimeoutError",
     "__version__",
+    "ask",
     "launch",
     "load_client_tls",
     "load_ipython_extension",

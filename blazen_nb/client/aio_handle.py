@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from blazen_nb.client.bulk import save_log
 from blazen_nb.client.feed import RunFeed
 from blazen_nb.client.known import KnownRun
+from blazen_nb.client.open_questions import Question, the_question
 from blazen_nb.client.requests import ANSWER_SECONDS, answer_of, no_answer
 from blazen_nb.client.run_requests import (
-    Question,
     answer_request,
     pause_request,
     require_answered,
@@ -103,6 +103,10 @@ class AsyncRunHandle(KnownRun):
         """As ``RunHandle.respond_to_input``."""
         frame = await self._ask(**answer_request(self._feed, request_id, response))
         require_answered(frame, request_id)
+
+    async def answer(self, response: Any, question: Question | None = None) -> None:
+        """As ``RunHandle.answer``."""
+        await self.respond_to_input(the_question(self.questions(), question), response)
 
     async def _ask(self, **request: Any) -> pb.PeerFrame:
         reply = AsyncReply(self._feed.link.mail())

@@ -9,7 +9,9 @@ from collections import deque
 from collections.abc import Callable
 
 from blazen_nb.client.link import PeerLink
+from blazen_nb.client.open_questions import OpenQuestions
 from blazen_nb.client.requests import refused, result_of
+from blazen_nb.engine.heartbeat import interruptible
 from blazen_nb.engine.result import WorkflowResult
 from blazen_nb.engine.run import dashed
 from blazen_nb.errors import BlazenError, RunLostError, ValidationError
@@ -39,6 +41,7 @@ class RunFeed:
         """The request that started the run, or attached to it."""
         self.result: pb.RunResult | None = None
         self.error: BlazenError | None = None
+        self.questions = OpenQuestions()
         self._trusted = trusted
         self._made: WorkflowResult | None = None
         self._unread: deque[pb.RunUpdate] = deque()
@@ -54,6 +57,7 @@ class RunFeed:
         with self._changed:
             if kind == "update":
                 self._unread.append(frame.update)
+                self.questions.see(frame.update)
             elif kind == "run_started":
                 self.started = True
                 self.workflow_name = self.workflow_name or frame.run_started.workflow_name
@@ -192,7 +196,8 @@ class RunFeed:
                 if until():
                     return
                 self._wakers.append(lambda changed=changed: mail.post(changed.set))  # type: ignore[misc]
-            await changed.wait()
+            with interruptible():
+                await changed.wait()
 
     @property
     def has_news(self) -> bool:

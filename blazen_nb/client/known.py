@@ -5,7 +5,7 @@ from __future__ import annotations
 from blazen_nb.client.feed import RunFeed
 from blazen_nb.client.link import PeerLink
 from blazen_nb.shipping.diversion import Diversion
-from blazen_nb.updates import Outcome
+from blazen_nb.updates import InputRequested, Outcome
 from blazen_nb.wire import io_loop
 
 
@@ -60,3 +60,10 @@ class KnownRun:
     def is_over(self) -> bool:
         """Whether nothing more will come: it has ended, is out of sight, or this handle was detached."""
         return self._feed.has_ended
+
+    def questions(self) -> list[InputRequested]:
+        """What the run asks now, oldest first, by what it has told so far; none once it has ended.
+
+        ``updates()`` and ``events()`` give these questions all the same.
+        """
+        return [] if self._feed.has_ended else self._feed.questions.asked(self.run_id)

@@ -34,8 +34,7 @@ class AsyncRefCalls(KnownPeer):
         self._link.check_open()
         require_sessions(self._link, "put()")
         bulk = await asyncio.to_thread(_bulk, value, self._link)
-        sending = asyncio.run_coroutine_threadsafe(send_value(self._link, bulk), self._io.loop)
-        return self._link.refs.known(await asyncio.wrap_future(sending))
+        return self._link.refs.known(await self._io.awaited(send_value(self._link, bulk)))
 
     async def fetch(self, ref: RemoteRef) -> Any:
         """A copy of the value behind a ref; see ``RemoteRef.fetch``."""
@@ -55,7 +54,7 @@ class AsyncRefCalls(KnownPeer):
         """
         self._link.check_open()
         fetching = fetch_bytes(self._link, checked_uuid(uuid))
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(fetching, self._io.loop))
+        return await self._io.awaited(fetching)
 
     async def release_session_ref(self, uuid: str | UUID) -> bool:
         """Let the peer drop the value of a ref; False where there was no such ref.

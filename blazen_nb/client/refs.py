@@ -103,9 +103,7 @@ class RemoteRef(Ref):
     async def afetch(self) -> Any:
         """As ``fetch``, for code that awaits."""
         fetching = fetch_value(self._fetched_over(), self.uuid)
-        reader = await asyncio.wrap_future(
-            asyncio.run_coroutine_threadsafe(fetching, self._link.io.loop)
-        )
+        reader = await self._link.io.awaited(fetching)
         return await asyncio.to_thread(reader.value, trusted=self._link.refs.trusted)
 
     def fetch_bytes(self) -> bytes:

@@ -9,15 +9,13 @@ from typing import Any, Literal
 from uuid import UUID
 
 from blazen_nb.client.feed import RunFeed
+from blazen_nb.client.open_questions import Question
 from blazen_nb.client.requests import answer_of
 from blazen_nb.errors import ValidationError
-from blazen_nb.events import InputRequestEvent
 from blazen_nb.shipping.values import encode
-from blazen_nb.updates import InputRequested, Outcome
+from blazen_nb.updates import Outcome
 from blazen_nb.wire.messages import value_message
 from blazen_nb.wire.v1 import kernel_pb2 as pb
-
-Question = str | InputRequested | InputRequestEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from blazen_nb.client.bulk import save_log
 from blazen_nb.client.feed import RunFeed
 from blazen_nb.client.known import KnownRun
+from blazen_nb.client.open_questions import Question, the_question
 from blazen_nb.client.requests import ANSWER_SECONDS, answer_of, no_answer
 from blazen_nb.client.run_requests import (
-    Question,
     answer_request,
     pause_request,
     require_answered,
@@ -106,11 +106,22 @@ class RunHandle(KnownRun):
         """Answer a question of the run (an ``InputRequested`` among its updates).
 
         Raises:
-            ValidationError: The run does not wait for this one.
+            ValidationError: The run does not wait for this one, or the answer is not what was asked for; the question
+                then stays open.
             EncodeError: The answer cannot travel.
         """
         frame = self._ask(**answer_request(self._feed, request_id, response))
         require_answered(frame, request_id)
+
+    def answer(self, response: Any, question: Question | None = None) -> None:
+        """Answer the question that waits; ``question`` says which, where it is not the only one.
+
+        Raises:
+            ValidationError: Nothing is asked, or it is not clear what is answered, or the answer is not what was asked
+                for.
+            EncodeError: The answer cannot travel.
+        """
+        self.respond_to_input(the_question(self.questions(), question), response)
 
     def _ask(self, **request: Any) -> pb.PeerFrame:
         reply = BlockingReply()

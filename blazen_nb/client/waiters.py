@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from blazen_nb.engine.heartbeat import interruptible
 from blazen_nb.errors import BlazenError, TransportError
 from blazen_nb.wire.io_loop import POLL_SECONDS
 from blazen_nb.wire.v1 import kernel_pb2 as pb
@@ -114,10 +115,11 @@ class AsyncReply:
             TimeoutError: It did not come in time; the caller says what that means.
             BlazenError: The connection failed.
         """
-        if timeout is None:
-            return await self.future
-        async with asyncio.timeout(timeout):
-            return await self.future
+        with interruptible():
+            if timeout is None:
+                return await self.future
+            async with asyncio.timeout(timeout):
+                return await self.future
 
 
 def closed_error(node_id: str) -> TransportError:

@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from blazen_nb.engine.asking import Question
 from blazen_nb.engine.interrupt import uninterrupted
 from blazen_nb.engine.pause_policy import KeptObjects
 from blazen_nb.engine.refs import RefLifetime, RunRefs, SessionRef
+from blazen_nb.engine.run_questions import AskingRun, RunQuestions
+from blazen_nb.engine.schema import read_schema
 from blazen_nb.engine.state import SessionNamespace, StateNamespace
-from blazen_nb.engine.ticks import Attempt, EventSent, Tick
+from blazen_nb.engine.ticks import Attempt, EventSent
 from blazen_nb.engine.usage import UsageMeter
-from blazen_nb.errors import WorkflowCancelledError
+from blazen_nb.errors import ValidationError, WorkflowCancelledError
 from blazen_nb.events import Event
 from blazen_nb.updates import Usage
 
 
-class RunOfContext(Protocol):
+class RunOfContext(AskingRun, Protocol):
     """What a Context needs of its run."""
 
-    run_id: str
     store: StateNamespace
     live: SessionNamespace
     usage: UsageMeter
     kept: KeptObjects | None
+    questions: RunQuestions
 
     @property
     def refs(self) -> RunRefs:
         """The values that its steps have put away."""
-
-    def feed(self, tick: Tick) -> Any:
-        """Let the rules see what happened, and do what follows."""
 
     def publish(self, event: Event, step_id: str | None = None) -> None:
         """Show the event, which this step wrote, to whoever streams the run."""
 
     def show_progress(self, attempt: Attempt, label: str, done: float, total: float | None) -> None:
         """Show how far a step is."""
+
+    def making_room(self, attempt: Attempt) -> AbstractContextManager[object]:
+        """While this attempt only waits, others may run in its thread's place."""
 
 
 class SubRun(Protocol):
@@ -50,13 +55,16 @@ class SubRun(Protocol):
 class Context:
     """A step's grip on its run; each attempt gets one, all of a run share state and session."""
 
-    __slots__ = ("_attempt", "_cancelled", "_run", "_sub_runs")
+    __slots__ = ("_asked", "_attempt", "_cancelled", "_run", "_sub_runs", "may_block")
 
     def __init__(self, run: RunOfContext, attempt: Attempt) -> None:
         self._run = run
         self._attempt = attempt
         self._cancelled = False
         self._sub_runs: list[SubRun] = []
+        self._asked: list[Question] = []
+        self.may_block = False
+        """Whether the step may block its event loop while a person thinks, as a cell blocks a kernel."""
 
     @property
     def state(self) -> StateNamespace:
@@ -126,6 +134,69 @@ class Context:
         with uninterrupted():
             self._run.show_progress(self._attempt, label, float(done), given)
 
+    def ask(
+        self,
+        prompt: str,
+        schema: Any = None,
+        *,
+        default: Any = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """A person's answer, for which this step waits; an async step uses ``aask``.
+
+        It is asked where the run is followed: in the card of its cell, among the events and updates of its handle,
+        which answer it too (``respond_to_input``, ``RunHandle.answer``). The wait counts neither for the step's nor
+        for the workflow's timeout, and takes no other step's thread. A run that is resumed from a snapshot asks again.
+
+        Args:
+            schema: What the answer has to be: ``bool``, ``int``, ``float``, ``str``, a list of choices, or a part of
+                JSON Schema: type, enum, minimum, maximum, title, description, default, and an object with properties
+                and required, one level deep. None = anything.
+            default: The answer where nobody gives one in time, and what the form starts with.
+            timeout: Seconds to wait for the answer; None = as long as it takes.
+
+        Raises:
+            ValidationError: The schema is none, nobody follows the run, or the wait would block an event loop.
+            InputTimeoutError: Nobody answered in time, and there is no default.
+            WorkflowCancelledError: The step was told to stop meanwhile.
+        """
+        question = Question(prompt, read_schema(schema, default), timeout)
+        self._refuse_to_block()
+        # An interrupt can wait: it comes after the step was told to stop, and that ends the wait.
+        with uninterrupted():
+            self._asked.append(question)
+            try:
+                self._run.questions.ask(self._run, self._attempt, question)
+                self.check_cancelled()
+                with self._run.making_room(self._attempt):
+                    return question.wait()
+            finally:
+                self._asked.remove(question)
+                self._run.questions.withdraw(self._run, question)
+
+    def _refuse_to_block(self) -> None:
+        context: Context | None = self
+        while context is not None and not context.may_block:
+            context = context._run.questions.asker
+        if context is not None:
+            return
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        raise ValidationError(
+            f"ask() in step {self.step_id} would block the event loop that runs here, and with it the answer: "
+            "write `await ctx.aask(...)` in an `async def` step"
+        )
+
+    def pass_on(self, question: Question) -> None:
+        """Ask what a step of the sub-workflow asks."""
+        self._run.questions.ask(self._run, self._attempt, question)
+
+    def take_back(self, question: Question) -> None:
+        """It waits for the answer no longer."""
+        self._run.questions.withdraw(self._run, question)
+
     def record_usage(
         self,
         *,
@@ -180,6 +251,8 @@ class Context:
     def mark_cancelled(self) -> None:
         """Make ``cancelled`` true; the engine calls this when it tells the attempt to stop."""
         self._cancelled = True
+        for question in list(self._asked):
+            question.fail(self._stopped())
         for run in list(self._sub_runs):
             run.cancel("the step that runs it was told to stop")
 
@@ -201,9 +274,12 @@ class Context:
             WorkflowCancelledError: The attempt was told to stop.
         """
         if self._cancelled:
-            raise WorkflowCancelledError(
-                "the run was cancelled", run_id=self._run.run_id, step_id=self.step_id
-            )
+            raise self._stopped()
+
+    def _stopped(self) -> WorkflowCancelledError:
+        return WorkflowCancelledError(
+            "the run was cancelled", run_id=self._run.run_id, step_id=self.step_id
+        )
 
     async def aset(self, key: str, value: Any) -> None:
         """As ``set``."""
@@ -234,6 +310,22 @@ class Context:
     ) -> SessionRef:
         """As ``put``."""
         return self.put(value, lifetime)
+
+    async def aask(
+        self,
+        prompt: str,
+        schema: Any = None,
+        *,
+        default: Any = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """As ``ask``, without blocking the event loop."""
+        question = Question(prompt, read_schema(schema, default), timeout)
+        try:
+            self._run.questions.ask(self._run, self._attempt, question)
+            return await question.wait_async()
+        finally:
+            self._run.questions.withdraw(self._run, question)
 
     async def arun_id(self) -> str:
         """As ``run_id``."""

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from blazen_nb.engine.checkpoints import Checkpoints
+from blazen_nb.engine.heartbeat import interruptible
 from blazen_nb.engine.observer import QuietObserver
 from blazen_nb.engine.pause_policy import SessionPausePolicy
 from blazen_nb.engine.result import WorkflowResult, bad_end
@@ -67,7 +68,8 @@ class StreamObserver(QuietObserver):
                         return
                     self._waiting.append((asyncio.get_running_loop(), wakeup))
             if not batch:
-                await wakeup.wait()
+                with interruptible():
+                    await wakeup.wait()
             for event in batch:
                 yield event
             position += len(batch)
@@ -119,7 +121,8 @@ class WorkflowHandler:
             WorkflowCancelledError: It was aborted.
         """
         # Shielded: a caller that gives up waiting must not take the result from the others.
-        await asyncio.shield(self._done)
+        with interruptible():
+            await asyncio.shield(self._done)
         return await self._settled_outcome()
 
     async def _settled_outcome(self) -> WorkflowResult:
@@ -144,7 +147,8 @@ class WorkflowHandler:
     async def run_to_result(self) -> WorkflowResult:
         """As ``result``, but a caller that is cancelled takes the run with it."""
         try:
-            await self._done
+            with interruptible():
+                await self._done
         except asyncio.CancelledError:
             self._run.cancel("the caller was cancelled")
             raise

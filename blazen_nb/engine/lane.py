@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 from blazen_nb.engine.step import Step
@@ -23,6 +24,9 @@ class Lane(Protocol):
 
     def interrupt(self, attempt_id: int) -> None:
         """Raise an exception in it, if it is still the one that runs."""
+
+    def making_room(self) -> AbstractContextManager[object]:
+        """Within the block its attempt only waits, on whatever thread: others may run in place of its own."""
 
     def abandon(self, attempt_id: int) -> None:
         """Leave it behind and replace the thread that it holds."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import Any
 
@@ -68,6 +68,10 @@ class AsyncLane:
         """See Lane."""
         if attempt_id == self._attempt_id and self._segment is not None:
             self._segment.interrupt()
+
+    def making_room(self) -> AbstractContextManager[object]:
+        """Nothing: whoever waits in a task blocks no thread."""
+        return nullcontext()
 
     def abandon(self, attempt_id: int) -> None:
         """Nothing: the loop is not ours to replace."""
@@ -148,6 +152,10 @@ class SyncLane:
         segment = self._segment
         if attempt_id == self._attempt_id and segment is not None:
             segment.interrupt()
+
+    def making_room(self) -> AbstractContextManager[object]:
+        """See Lane."""
+        return self._worker.making_room()
 
     def abandon(self, attempt_id: int) -> None:
         """See Lane."""

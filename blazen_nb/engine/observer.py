@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from blazen_nb.engine.graph import Graph
 from blazen_nb.engine.ticks import Attempt
 from blazen_nb.events import Event
-from blazen_nb.updates import StepOutcome
+from blazen_nb.updates import InputEnd, StepOutcome
 
 _log = logging.getLogger("blazen_nb.engine")
 
@@ -41,6 +41,9 @@ class Observer(Protocol):
     def input_requested(self, event: Event) -> None:
         """The run waits for a person."""
 
+    def input_closed(self, request_id: str, how: InputEnd) -> None:
+        """It waits for this answer no longer."""
+
     def enter(self, attempt: Attempt) -> Any:
         """Code of this attempt is about to run in this context; what is returned goes to leave()."""
 
@@ -67,6 +70,9 @@ class QuietObserver:
         """See Observer."""
 
     def progressed(self, attempt: Attempt, label: str, done: float, total: float | None) -> None:
+        """See Observer."""
+
+    def input_closed(self, request_id: str, how: InputEnd) -> None:
         """See Observer."""
 
     def enter(self, attempt: Attempt) -> Any:

@@ -15,6 +15,8 @@ from blazen_nb.events import Event
 from blazen_nb.updates import (
     EventPublished,
     GraphKnown,
+    InputClosed,
+    InputEnd,
     InputRequested,
     StepEnded,
     StepOutcome,
@@ -66,6 +68,10 @@ class RecordingObserver(StreamObserver):
             prompt=str(getattr(event, "prompt", "")),
             metadata=getattr(event, "metadata", None),
         )
+
+    def input_closed(self, request_id: str, how: InputEnd) -> None:
+        """See Observer."""
+        self._record(InputClosed, request_id=request_id, how=how)
 
     def step_started(self, attempt: Attempt) -> None:
         """See Observer."""

@@ -10,22 +10,24 @@ from collections import deque
 from dataclasses import replace
 from typing import assert_never
 
+from blazen_nb.engine import waiting
 from blazen_nb.engine.run_state import RunState
 from blazen_nb.engine.step import Step
 from blazen_nb.engine.ticks import (
     AbandonAttempt,
     AbortAttempt,
+    Asked,
     AskInput,
+    AskWithdrawn,
     Attempt,
     AttemptFailed,
     AttemptFinished,
     CancelRequested,
+    CloseInput,
     Command,
     Continuation,
     EventSent,
     Finish,
-    GoOnTimer,
-    HoldTimer,
     InputAnswered,
     PauseRequested,
     Restored,
@@ -65,9 +67,11 @@ def apply(state: RunState, tick: Tick) -> list[Command]:
     elif isinstance(tick, TimerFired):
         _timer_fired(state, tick, out)
     elif isinstance(tick, InputAnswered):
-        if state.ending is None and state.inputs.pop(tick.request_id, None) is not None:
-            _route(state, tick.event, out)
-            _stall_check(state, out)
+        _input_answered(state, tick, out)
+    elif isinstance(tick, Asked):
+        waiting.ask(state, tick, out)
+    elif isinstance(tick, AskWithdrawn):
+        waiting.close(state, tick.request_id, "withdrawn", out)
     elif isinstance(tick, CancelRequested):
         if state.ending is None:
             _end(state, out, Finish("cancelled", None, None, tick.reason, None))
@@ -80,7 +84,7 @@ def apply(state: RunState, tick: Tick) -> list[Command]:
     else:
         assert_never(tick)
     if state.timeout is not None:
-        _keep_time(state, out)
+        waiting.keep_time(state, out)
     return out
 
 
@@ -99,6 +103,16 @@ def _event_sent(state: RunState, event: Event, out: list[Command]) -> None:
     _stall_check(state, out)
 
 
+def _input_answered(state: RunState, tick: InputAnswered, out: list[Command]) -> None:
+    if state.inputs.pop(tick.request_id, None) is None:
+        response = getattr(tick.event, "response", None)
+        waiting.close(state, tick.request_id, "answered", out, response)
+        return
+    out.append(CloseInput(tick.request_id, "answered"))
+    _route(state, tick.event, out)
+    _stall_check(state, out)
+
+
 def _go_on(state: RunState, out: list[Command]) -> None:
     """Start what was held back, oldest first."""
     if not state.paused:
@@ -106,10 +120,10 @@ def _go_on(state: RunState, out: list[Command]) -> None:
     state.paused = False
     parked, state.parked = state.parked, []
     held, state.held = state.held, []
-    for step_id, waiting in list(state.queued.items()):
+    for step_id, queued in list(state.queued.items()):
         free = sum(1 for attempt in state.running.values() if attempt.step.step_id == step_id)
-        while waiting and free < waiting[0].step.max_concurrency:
-            _start(state, waiting.popleft(), out)
+        while queued and free < queued[0].step.max_concurrency:
+            _start(state, queued.popleft(), out)
             free += 1
     for attempt in parked:
         _start_or_queue(state, attempt, out)
@@ -128,18 +142,6 @@ def _restored(state: RunState, tick: Restored, out: list[Command]) -> None:
     for event in tick.events:
         _route(state, event, out)
     _stall_check(state, out)
-
-
-def _keep_time(state: RunState, out: list[Command]) -> None:
-    """Stop the timeout's time while the run is paused or only waits for a person, and let it go on after."""
-    if state.ending is not None:
-        return
-    stands = state.paused or bool(
-        state.inputs and not (state.running or state.backing_off or state.stopping)
-    )
-    if stands is not state.time_stands:
-        state.time_stands = stands
-        out.append(HoldTimer("run") if stands else GoOnTimer("run"))
 
 
 def _attempt_finished(state: RunState, tick: AttemptFinished, out: list[Command]) -> None:
@@ -193,12 +195,13 @@ def _timer_fired(state: RunState, tick: TimerFired, out: list[Command]) -> None:
     elif state.ending is not None:
         return
     elif key == "run":
-        if (
-            state.time_stands
-        ):  # it fired just as the run was paused, and is due again when that is over
+        # It may fire just as the run was paused, and is due again when that is over.
+        if state.time_stands:
             return
         message = f"workflow timed out after {state.timeout:g} s"
         _end(state, out, Finish("timed_out", None, None, message, None))
+    elif key[0] == "ask":
+        waiting.close(state, key[1], "timed_out", out)
     elif key[0] == "retry":
         attempt = state.backing_off.pop(key[1], None)
         if attempt is not None and state.paused:
@@ -208,19 +211,14 @@ def _timer_fired(state: RunState, tick: TimerFired, out: list[Command]) -> None:
     else:
         attempt = state.running.get(key[1])
         seconds = state.graph.timeout_of(attempt.step) if attempt is not None else None
-        if attempt is None or seconds is None:
+        if attempt is None or seconds is None or waiting.is_asking(state, key[1]):
             return
         _take(state, key[1], out)
         state.stopping[attempt.attempt_id] = attempt
         out.append(AbortAttempt(attempt))
         out.append(StartTimer("abandon", ABANDON_SECONDS))
-        _failed(
-            state,
-            attempt,
-            StepTimeout(f"step {attempt.step.step_id} timed out after {seconds:g} s"),
-            0.5,
-            out,
-        )
+        error = StepTimeout(f"step {attempt.step.step_id} timed out after {seconds:g} s")
+        _failed(state, attempt, error, 0.5, out)
 
 
 def _take(state: RunState, attempt_id: int, out: list[Command]) -> Attempt | None:
@@ -230,12 +228,14 @@ def _take(state: RunState, attempt_id: int, out: list[Command]) -> Attempt | Non
         if state.stopping.pop(attempt_id, None) is not None:
             _finish_if_stopped(state, out)
         return None
+    if state.asks:
+        waiting.attempt_ended(state, attempt_id, out)
     step = attempt.step
     if state.graph.timeout_of(step) is not None:
         out.append(StopTimer(("step", attempt_id)))
-    waiting = state.queued.get(step.step_id)
-    if waiting and not state.paused:
-        _start(state, waiting.popleft(), out)
+    queued = state.queued.get(step.step_id)
+    if queued and not state.paused:
+        _start(state, queued.popleft(), out)
     return attempt
 
 
@@ -250,7 +250,7 @@ def _route(state: RunState, event: Event, out: list[Command]) -> None:
         _end(state, out, Finish("succeeded", event, None, "", None))
         return
     if event_type == INPUT_REQUEST:
-        state.inputs[str(getattr(event, "request_id", ""))] = event
+        state.inputs[waiting.request_id_of(event)] = event
         out.append(AskInput(event))
         return
     steps = state.graph.by_event.get(event_type)
@@ -313,13 +313,13 @@ def _end(state: RunState, out: list[Command], finish: Finish) -> None:
     state.parked.clear()
     state.held.clear()
     state.queued.clear()
-    state.inputs.clear()
     for attempt in state.running.values():
         if state.graph.timeout_of(attempt.step) is not None:
             out.append(StopTimer(("step", attempt.attempt_id)))
         out.append(AbortAttempt(attempt))
     state.stopping.update(state.running)
     state.running.clear()
+    waiting.run_ended(state, out)
     if state.stopping:
         out.append(StartTimer("abandon", ABANDON_SECONDS))
     # A result or an error is there at once; a cancelled run ends when its steps have, or are left behind.

@@ -11,6 +11,7 @@ import os
 import random
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -20,8 +21,9 @@ from blazen_nb.engine.lane import Lane, LaneHost
 from blazen_nb.engine.observer import Observer, tell
 from blazen_nb.engine.pause_policy import KeptObjects
 from blazen_nb.engine.reducer import apply, fail
-from blazen_nb.engine.refs import LazyRefs, RefsOwner, RunRefs
+from blazen_nb.engine.refs import LazyRefs, RunRefs
 from blazen_nb.engine.returned import checked_return, events_in
+from blazen_nb.engine.run_questions import RunQuestions, answer_to
 from blazen_nb.engine.run_state import Moment, RunState
 from blazen_nb.engine.run_timers import RunTimers
 from blazen_nb.engine.state import SessionNamespace, StateNamespace
@@ -33,9 +35,9 @@ from blazen_nb.engine.ticks import (
     AttemptFailed,
     AttemptFinished,
     CancelRequested,
+    CloseInput,
     EventSent,
     Finish,
-    InputAnswered,
     PauseRequested,
     Restored,
     ResumeRequested,
@@ -49,7 +51,7 @@ from blazen_nb.engine.ticks import (
 )
 from blazen_nb.engine.timers import Clock, thread_clock
 from blazen_nb.engine.usage import UsageMeter
-from blazen_nb.events import INPUT_REQUEST, START, Event, InputResponseEvent
+from blazen_nb.events import INPUT_REQUEST, START, Event
 from blazen_nb.updates import StepOutcome
 
 INTERRUPT_SECONDS = 0.2
@@ -67,7 +69,7 @@ class Run:
         observer: Who is told what happens.
         auto_publish: Publish every event that steps emit.
         make_refs: Makes the place for values that steps put away, once one does.
-        parent: The run whose step started this one: what is put away is the parent's.
+        parent: The step that started this run: what is put away is its run's, and what is asked, it asks.
         kept: Keeps the live objects that steps put into events, for snapshots.
     """
 
@@ -83,7 +85,7 @@ class Run:
         clock: Clock = thread_clock,
         auto_publish: bool = False,
         make_refs: Callable[[], RunRefs] = RunRefs,
-        parent: RefsOwner | None = None,
+        parent: Context | None = None,
         kept: KeptObjects | None = None,
     ) -> None:
         self.run_id = run_id or dashed(os.urandom(16))
@@ -105,7 +107,8 @@ class Run:
         self._lock = threading.RLock()
         self._lanes: dict[int, tuple[Lane, Context]] = {}
         self._timers = RunTimers(clock)
-        self._refs = LazyRefs(make_refs, parent)
+        self._refs = LazyRefs(make_refs, parent._run if parent is not None else None)
+        self.questions = RunQuestions(parent)
 
     @property
     def refs(self) -> RunRefs:
@@ -156,14 +159,20 @@ class Run:
         self.feed(Restored(attempts, events, moment.seconds_left))
 
     def respond_to_input(self, request_id: str, response: Any) -> bool:
-        """Answer an input request; False where nobody waits for this one."""
-        if request_id not in self.state.inputs:
-            return False
-        event = InputResponseEvent._from_fields(
-            "", {"request_id": request_id, "response": response}
-        )
-        self.feed(InputAnswered(request_id, event))
-        return True
+        """Answer an input request; False where nobody waits for this one.
+
+        Raises:
+            ValidationError: The answer is not what was asked for; the request stays open.
+        """
+        answered = answer_to(self.state, request_id, response)
+        if answered is not None:
+            self.feed(answered)
+        return answered is not None
+
+    def making_room(self, attempt: Attempt) -> AbstractContextManager[object]:
+        """While this attempt only waits, others may run in its thread's place."""
+        entry = self._lanes.get(attempt.attempt_id)
+        return entry[0].making_room() if entry is not None else nullcontext()
 
     def publish(self, event: Event, step_id: str | None = None) -> None:
         """Show the event to the observer; what comes after the end is dropped."""
@@ -281,6 +290,10 @@ class Run:
         elif isinstance(command, AbandonAttempt):
             self.abandoned.append(command.attempt)
             later.append(partial(self._abandon, command.attempt))
+        elif isinstance(command, CloseInput):
+            self.questions.close(command)
+            if self.observer is not None:
+                tell(self.observer.input_closed, command.request_id, command.how)
         elif self.observer is not None:
             if isinstance(command, ShowGraph):
                 tell(self.observer.graph_known, command.graph)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from blazen_nb.engine.graph import Graph
-from blazen_nb.engine.ticks import Attempt, Finish
+from blazen_nb.engine.ticks import Asked, Attempt, Finish
 from blazen_nb.events import Event
 from blazen_nb.updates import Usage
 
@@ -31,6 +31,8 @@ class RunState:
     """Attempts told to stop that have not yet come back."""
     inputs: dict[str, Event] = field(default_factory=dict)
     """Unanswered input requests by request ID."""
+    asks: dict[str, Asked] = field(default_factory=dict)
+    """Questions whose answer an attempt waits for, by request ID."""
     unaccepted: dict[str, int] = field(default_factory=dict)
     """How often each event type came that no step accepts."""
     paused: bool = False
@@ -47,7 +49,15 @@ class RunState:
     def copied(self) -> RunState:
         """A copy that can be changed without touching this one; events and steps are shared."""
         new = copy.copy(self)
-        for name in ("calls", "running", "backing_off", "stopping", "inputs", "unaccepted"):
+        for name in (
+            "calls",
+            "running",
+            "backing_off",
+            "stopping",
+            "inputs",
+            "asks",
+            "unaccepted",
+        ):
             setattr(new, name, dict(getattr(self, name)))
         new.queued = {step_id: deque(waiting) for step_id, waiting in self.queued.items()}
         new.held, new.parked = list(self.held), list(self.parked)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from blazen_nb.engine.graph import Graph
 from blazen_nb.engine.step import Step
 from blazen_nb.events import Event
-from blazen_nb.updates import Outcome
+from blazen_nb.updates import InputEnd, Outcome
 
 # Slotted but not frozen: freezing costs 0.3 us each on the hot path. Nobody changes one after making it.
 
@@ -64,7 +64,9 @@ class AttemptFailed:
     """In [0, 1): the jitter of a retry, drawn outside so that the reducer stays deterministic."""
 
 
-TimerKey = tuple[Literal["step", "retry"], int] | Literal["run", "abandon"]
+TimerKey = (
+    tuple[Literal["step", "retry"], int] | tuple[Literal["ask"], str] | Literal["run", "abandon"]
+)
 
 
 @dataclass(slots=True)
@@ -80,6 +82,23 @@ class InputAnswered:
 
     request_id: str
     event: Event
+
+
+@dataclass(slots=True)
+class Asked:
+    """A step asks a person, and waits for the answer inside its attempt."""
+
+    attempt_id: int
+    event: Event
+    seconds: float | None
+    """How long it waits; None = as long as it takes."""
+
+
+@dataclass(slots=True)
+class AskWithdrawn:
+    """The step waits for this answer no longer."""
+
+    request_id: str
 
 
 @dataclass(slots=True)
@@ -116,6 +135,8 @@ Tick = (
     | AttemptFailed
     | TimerFired
     | InputAnswered
+    | Asked
+    | AskWithdrawn
     | CancelRequested
     | PauseRequested
     | ResumeRequested
@@ -186,6 +207,15 @@ class AskInput:
 
 
 @dataclass(slots=True)
+class CloseInput:
+    """This request is not open any more; a step that waits for its answer gets it."""
+
+    request_id: str
+    how: InputEnd
+    response: Any = None
+
+
+@dataclass(slots=True)
 class ShowGraph:
     """The run's steps are now these."""
 
@@ -219,6 +249,7 @@ Command = (
     | AbandonAttempt
     | TimerCommand
     | AskInput
+    | CloseInput
     | ShowGraph
     | Retrying
     | Finish

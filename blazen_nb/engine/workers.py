@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 _log = logging.getLogger("blazen_nb.engine")
 
@@ -13,20 +14,36 @@ Job = Callable[["Worker"], None]
 
 IDLE_SECONDS = 5.0
 """How long a worker waits for the next job before it ends."""
+MOST_WAITING = 256
+"""How many workers of a pool may make room at once: each keeps its thread."""
 
 
 class Worker:
     """One thread of a pool."""
 
-    __slots__ = ("_pool", "retired")
+    __slots__ = ("_pool", "retired", "thread_id")
 
     def __init__(self, pool: WorkerPool) -> None:
         self._pool = pool
         self.retired = False
+        self.thread_id = 0
 
     def retire(self) -> None:
         """Count it out: the pool may start another thread in its place, it ends after the job it is stuck in."""
         self._pool._count_out(self)
+
+    @contextmanager
+    def making_room(self) -> Iterator[None]:
+        """Within the block its job only waits: the pool may start another thread in its place meanwhile.
+
+        Nothing where another thread waits, for the worker itself may be at work, nor for more than MOST_WAITING.
+        """
+        away = threading.get_ident() == self.thread_id and self._pool._let_wait(self)
+        try:
+            yield
+        finally:
+            if away:
+                self._pool._take_back(self)
 
 
 class WorkerPool:
@@ -45,6 +62,8 @@ class WorkerPool:
         self._workers: set[Worker] = set()
         self._free = 0
         """Workers that wait, less the jobs that wait for them."""
+        self._away = 0
+        """Workers that made room."""
         self._closed = False
 
     def submit(self, job: Job) -> None:
@@ -70,8 +89,26 @@ class WorkerPool:
                 return
             worker.retired = True
             self._workers.discard(worker)
-            if self._free < 0 and not self._closed:
-                self._add_worker()
+            self._fill_place()
+
+    def _let_wait(self, worker: Worker) -> bool:
+        with self._lock:
+            if worker.retired or self._away >= MOST_WAITING:
+                return False
+            self._away += 1
+            self._workers.discard(worker)
+            self._fill_place()
+            return True
+
+    def _take_back(self, worker: Worker) -> None:
+        with self._lock:
+            self._away -= 1
+            if not worker.retired:
+                self._workers.add(worker)
+
+    def _fill_place(self) -> None:
+        if self._free < 0 and len(self._workers) < self._size and not self._closed:
+            self._add_worker()
 
     def _add_worker(self) -> None:
         self._free += 1
@@ -80,6 +117,7 @@ class WorkerPool:
         threading.Thread(target=self._work, args=(worker,), name=self._name, daemon=True).start()
 
     def _work(self, worker: Worker) -> None:
+        worker.thread_id = threading.get_ident()
         while True:
             try:
                 job = self._jobs.get(timeout=IDLE_SECONDS)
@@ -96,7 +134,10 @@ class WorkerPool:
                 _log.exception("a job of %s failed", self._name)
             del job  # what it held (a run, its values) must not live until the next one
             with self._lock:
-                if worker.retired:
+                if worker.retired or self._closed:
+                    return
+                if len(self._workers) > self._size:  # it made room, and its place is taken
+                    self._workers.discard(worker)
                     return
                 self._free += 1
 

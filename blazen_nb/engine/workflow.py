@@ -226,7 +226,7 @@ class Workflow:
                 timeout=self._timeout,
                 observer=stream,
                 auto_publish=self._auto_publish,
-                parent=parent._run if parent is not None else None,
+                parent=parent,
                 kept=kept_under(self._policy),
             )
             if checkpoints is not None:

@@ -10,8 +10,12 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
+from blazen_nb.engine.asking import typed_answer
+from blazen_nb.engine.schema import shown_schema
+from blazen_nb.errors import ValidationError
 from blazen_nb.notebook.form import InputForm
 from blazen_nb.notebook.front_end import is_static, publish, shows_widgets
 from blazen_nb.notebook.pictures import Picture
@@ -88,9 +92,10 @@ class NoView:
 
     def asked(self, state: RunState, question: InputRequested) -> None:
         """See View."""
-        response = input(f"{question.prompt} ")
-        state.questions.pop(question.request_id, None)
-        self._answers[id(state)](question.request_id, response)
+        response = typed_answer(question.prompt, shown_schema(question.metadata))
+        # Somebody else may have answered meanwhile, or the run has ended.
+        with suppress(ValidationError):
+            self._answers[id(state)](question.request_id, response)
 
     def cleared(self) -> None:
         """See View."""
@@ -161,8 +166,7 @@ class LiveView:
         if not self._is_shown:
             return  # an interrupt came while the card was being made
         for (state, _), form in zip(self._runs, self._forms, strict=True):
-            for request_id in form.take_answered():
-                state.questions.pop(request_id, None)
+            form.keep_only(state.questions)
         now = time.monotonic()
         if now - self._shown_at < (UPDATE_SECONDS if changed else _IDLE_SECONDS):
             return

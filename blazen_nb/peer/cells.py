@@ -58,6 +58,7 @@ class CellRun:
     async def _run(self, ctx: Context, event: Event) -> Event | Continuation:
         lock = self._namespace.executor.cell_lock
         assert lock is not None  # the cell thread is running this
+        ctx.may_block = True
         async with lock:  # cells of a namespace run one at a time, as in a kernel
             return await self._run_alone(event)
 

@@ -21,7 +21,7 @@ from blazen_nb.peer.run_output import RunOutput, require_room
 from blazen_nb.peer.run_record import RunRecord
 from blazen_nb.peer.update_writer import UpdateWriter
 from blazen_nb.shipping.values import encode
-from blazen_nb.updates import DisplayAction, Outcome, StepOutcome, StreamName
+from blazen_nb.updates import DisplayAction, InputEnd, Outcome, StepOutcome, StreamName
 from blazen_nb.wire.limits import Limits
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
@@ -155,6 +155,10 @@ class UpdateLog:
     def paused(self, paused: bool) -> None:
         """See RunLog."""
         self._append(paused={"paused": paused})
+
+    def input_closed(self, request_id: str, how: InputEnd) -> None:
+        """See Observer."""
+        self._append(input_closed={"request_id": request_id, "how": how})
 
     def enter(self, attempt: Attempt) -> Any:
         """Output of this context belongs to the attempt from now on."""

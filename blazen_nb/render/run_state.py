@@ -16,6 +16,7 @@ from blazen_nb.updates import (
     Ended,
     EventPublished,
     GraphKnown,
+    InputClosed,
     InputRequested,
     Outcome,
     Output,
@@ -184,6 +185,8 @@ class RunState:
                 self.questions[update.request_id] = update.prompt
             case Paused():
                 self.live = "paused" if update.paused else None
+            case InputClosed():
+                self.questions.pop(update.request_id, None)
             case Displayed():
                 self.displays += update.action == "display"
             case Ended():
@@ -205,8 +208,6 @@ class RunState:
         self.last_at = max(self.last_at, update.at)
         if isinstance(update, StepStarted):
             step.start(update)
-            if update.event_type == INPUT_RESPONSE and self.questions:
-                self.questions.pop(next(iter(self.questions)))
             return
         step.end(update)
         self.emitted.update(update.emitted)
@@ -231,8 +232,6 @@ class RunState:
         event_type = update.event.event_type
         if event_type in self.published or len(self.published) < _EVENT_TYPES_LIMIT:
             self.published[event_type] += 1
-        if event_type == INPUT_RESPONSE:
-            self.questions.pop(update.event.to_dict().get("request_id", ""), None)
 
     def _end(self, update: Ended) -> None:
         self.outcome, self.duration, self.failure = update.outcome, update.duration, update.failure

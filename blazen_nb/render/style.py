@@ -146,6 +146,22 @@ _RULES = """
 """
 
 
+# Only in the live view, and only while something is asked.
+_FORM_RULES = """
+.bzn-form.widget-box{gap:6px 8px;align-items:flex-start}
+.bzn-form>.widget-html{margin:0;height:auto;min-height:0}
+.bzn-form>.jupyter-widgets.widget-inline-hbox{margin:0;max-width:100%}
+.bzn .bzn-form .widget-label,.bzn .bzn-form .widget-checkbox label{color:var(--fg)}
+.bzn .bzn-form input:not([type=checkbox]),.bzn .bzn-form select{border:1px solid var(--edge);border-radius:4px;background-color:var(--bg);color:var(--fg)}
+.bzn .bzn-form input[type=checkbox]{accent-color:var(--run)}
+.bzn .bzn-form input:focus-visible,.bzn .bzn-form select:focus-visible,.bzn .bzn-form button:focus-visible{outline:2px solid var(--run)!important;outline-offset:1px}
+.bzn .bzn-form select{background-image:url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 20 20' fill='none' stroke='%23868c98' stroke-width='2'%3E%3Cpath d='m6 8 4 4 4-4'/%3E%3C/svg%3E")}
+.bzn .bzn-form button{width:auto;min-width:76px;height:28px;border:0;border-radius:6px;background:var(--run);color:var(--bg);font:500 13px/1 var(--ui)}
+.bzn .bzn-form button:disabled{opacity:.6}
+.bzn .bzn-wrong{color:var(--bad)}
+"""
+
+
 @cache
 def style_tag() -> str:
     """The style sheet as an element: once in a live view, once in each piece of static HTML."""
@@ -164,6 +180,11 @@ def style_tag() -> str:
         for width in HIDE_WIDTHS
     )
     return f"<style>{tokens}{''.join(_RULES.splitlines())}{hide}</style>"
+
+
+def form_style_tag() -> str:
+    """The style of a question's form as an element; it stands on that of the view around it."""
+    return f"<style>{''.join(_FORM_RULES.splitlines())}</style>"
 
 
 def _tokens(theme: int) -> str:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from blazen_nb.engine.heartbeat import interruptible
 from blazen_nb.errors import ValidationError
 
 T = TypeVar("T")
@@ -67,7 +68,8 @@ class IoLoop:
 
     async def awaited(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """The coroutine's result, for a caller on a loop of its own; a cancelled caller cancels it."""
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.loop))
+        with interruptible():
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.loop))
 
 
 # Reentrant: a finalizer that runs while this thread holds it gives a loop back, too.

@@ -257,10 +257,24 @@ def _output_cut(m: pb.OutputCutUpdate, run_id: str, seq: int) -> up.Update:
     )
 
 
-def _input_request(m: pb.InputRequestUpdate, run_id: str, seq: int) -> up.Update:
+def _input_request(m: pb.InputRequestUpdate, run_id: str, seq: int) -> up.InputRequested:
     metadata = _json(m.metadata_json) if m.metadata_json else None
     return up.InputRequested(
         run_id=run_id, seq=seq, request_id=m.request_id, prompt=m.prompt, metadata=metadata
+    )
+
+
+def question_update(message: pb.RunUpdate, run_id: str) -> up.InputRequested:
+    """The question in an update that asks one."""
+    return _input_request(message.input_request, run_id, message.seq)
+
+
+def _input_closed(m: pb.InputClosedUpdate, run_id: str, seq: int) -> up.Update:
+    return up.InputClosed(
+        run_id=run_id,
+        seq=seq,
+        request_id=m.request_id,
+        how=m.how,  # type: ignore[arg-type]  # the peer sends the names of InputEnd
     )
 
 
@@ -297,6 +311,7 @@ _READERS: dict[str, Any] = {
     "progress": _progress,
     "output_cut": _output_cut,
     "input_request": _input_request,
+    "input_closed": _input_closed,
     "ended": _ended,
     "paused": _paused,
 }

@@ -93,6 +93,13 @@ class Lab:
         nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
         return path
 
+    def use_theme(self, *, dark: bool) -> None:
+        """Pages that are opened from now on have JupyterLab's dark theme, or its light one."""
+        folder = self.folder / "settings" / "@jupyterlab" / "apputils-extension"
+        folder.mkdir(parents=True, exist_ok=True)
+        theme = "JupyterLab Dark" if dark else "JupyterLab Light"
+        (folder / "themes.jupyterlab-settings").write_text(json.dumps({"theme": theme}))
+
     def _command(self) -> list[str]:
         return [
             sys.executable,

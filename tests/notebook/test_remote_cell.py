@@ -155,6 +155,92 @@ def test_without_a_card_a_question_is_asked_below_the_cell(kernel: Kernel) -> No
     assert kernel.wait(cell).text == "'hello Ada'"
 
 
+AWAITS = """%%blazen_remote
+import asyncio, contextlib
+
+@contextlib.asynccontextmanager
+async def opened():
+    yield "open"
+
+async def counted():
+    for n in range(3):
+        await asyncio.sleep(0)
+        yield n
+
+await asyncio.sleep(0)
+async with opened() as state:
+    seen = [state]
+async for n in counted():
+    seen.append(n)
+seen += [n * 10 async for n in counted() if n]
+async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    task = group.create_task(asyncio.sleep(0, "task"))
+try:
+    await asyncio.wait_for(asyncio.Event().wait(), 0.01)
+except TimeoutError:
+    seen.append(await task)
+seen
+"""
+
+
+def test_a_cell_may_await_at_its_top_level(kernel: Kernel) -> None:
+    assert kernel.run(AWAITS).text == "['open', 0, 1, 2, 10, 20, 'task']"
+    kept = kernel.run(
+        "%%blazen_remote -o kept\nkept = await asyncio.sleep(0, len(seen))\nawait asyncio.sleep(0, kept)"
+    )
+    assert kept.text == "7"
+    assert kernel.run("kept").text == "7"
+    broken = kernel.run("%%blazen_remote\n1\nawait asyncio.sleep(0, 1) / 0")
+    assert "line 3" in "\n".join(broken.traceback)
+
+
+ASKS = """%%blazen_remote --quiet
+from blazen_nb import ask
+answer = ask("Train?", {"properties": {"epochs": {"type": "integer", "minimum": 1}, "keep": bool}})
+answer | {"size": ask("Size?", ["small", "large"])}
+"""
+
+
+def test_without_a_card_what_a_cell_asks_is_typed_value_by_value_until_it_fits(
+    kernel: Kernel,
+) -> None:
+    cell = kernel.send(ASKS)
+    assert kernel.answer("0") == "Train?\nepochs (a whole number of at least 1) "
+    assert kernel.answer("3").startswith("It must be a whole number of at least 1, not 0.\n")
+    assert kernel.answer("yes") == "keep (yes or no) "
+    assert kernel.answer("LARGE") == "Size? (small, large) "
+    assert kernel.wait(cell).text == "{'epochs': 3, 'keep': True, 'size': 'large'}"
+
+
+INNER = """%%blazen_remote --quiet
+from blazen_nb import StartEvent, StopEvent, Workflow, step
+
+def asks(ctx, ev):
+    return StopEvent(result=ctx.ask("Size?", int))
+
+inner = Workflow("inner", [step(asks, id="inner::asks")])
+"""
+
+
+def test_a_plain_step_asks_also_where_its_workflow_runs_inside_a_cell(fresh_kernel: Kernel) -> None:
+    # A peer of its own: run_sync() inside a running loop changes asyncio for the whole process.
+    fresh_kernel.run("%load_ext blazen_nb")
+    fresh_kernel.run("%blazen_connect here local --launch")
+    for code, answered in (
+        (INNER, "4"),
+        ("%%blazen_remote --quiet\ninner.run_sync().result", "5"),
+    ):
+        cell = fresh_kernel.send(code)
+        assert fresh_kernel.answer(answered) == "Size? (a whole number) "
+        assert fresh_kernel.wait(cell).text == answered
+
+
+def test_ask_in_a_cell_of_this_kernel_is_typed_below_it(kernel: Kernel) -> None:
+    cell = kernel.send("from blazen_nb import ask\nask('Size?', int, default=2)")
+    assert kernel.answer("") == "Size? (a whole number) [2] "
+    assert kernel.wait(cell).text == "2"
+
+
 def test_an_exception_shows_the_lines_of_the_cell_its_step_and_its_peer(kernel: Kernel) -> None:
     cell = kernel.run("%%blazen_remote\ndef inverse(x):\n    return 1 / x\n\ninverse(0)")
     assert cell.error == "WorkflowError"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 from blazen_nb import PeerClient
@@ -20,6 +21,18 @@ def rest(ev: StartEvent) -> StopEvent:
     for _ in range(3000):
         time.sleep(0.01)
     return StopEvent()
+"""
+AWAITING = """import asyncio
+from blazen_nb import AsyncPeerClient, StartEvent, StopEvent, Workflow, step
+
+async def rests(ctx, ev):
+    import asyncio
+    await asyncio.sleep(60)
+
+here = Workflow("here", [step(rests, id="stopping::here")])
+client = await AsyncPeerClient.connect({address!r})
+ids = await client.register_steps([rests])
+started = await client.start_remote_workflow("started", ids)
 """
 
 
@@ -70,6 +83,41 @@ def test_an_interrupt_ends_a_step_that_sleeps(kernel: Kernel, gpu0: PeerProcess)
     assert cell.error == "KeyboardInterrupt"
     assert "on gpu0 ended: cancelled" in cell.message
     assert kernel.run("%%blazen_remote\n'next'").text == "'next'"
+
+
+def interrupted_after(kernel: Kernel, code: str) -> tuple[float, str]:
+    """How long a cell that awaits this takes to end, and the error in which it ends."""
+    running = kernel.send(f"print('begins')\n{code}")
+    kernel.wait_for(running, "begins")
+    # Nothing announces that the kernel's loop has nothing to do any more: only then is an interrupt missed.
+    threading.Event().wait(0.3)
+    pressed = time.monotonic()
+    kernel.interrupt()
+    cell = kernel.wait(running)
+    return time.monotonic() - pressed, cell.error
+
+
+def test_an_interrupt_stops_a_cell_that_awaits_a_run_and_cancels_the_run_it_called(
+    fresh_kernel: Kernel, gpu0: PeerProcess
+) -> None:
+    assert fresh_kernel.run(AWAITING.format(address=gpu0.address)).error == ""
+    eventually(lambda: runs_going(gpu0) == 1)
+    for code in (
+        "await client.run_remote_workflow('called', ids)",
+        "await started",
+        "await started.result()",
+        "async for _ in started.events(): pass",
+        "await here.run()",
+        "await (await here.run_with_handler())",
+    ):
+        seconds, error = interrupted_after(fresh_kernel, code)
+        assert error in ("CancelledError", "KeyboardInterrupt"), code
+        assert seconds < 0.3, code
+        eventually(lambda: runs_going(gpu0) == 1)  # the one that was started goes on
+    assert "called: cancelled" in gpu0.said()
+    assert fresh_kernel.run("started.cancel(); started.outcome").text == ""
+    assert fresh_kernel.run("await started").error == "WorkflowCancelledError"
+    assert fresh_kernel.run("await client.close(); 'next'").text == "'next'"
 
 
 def test_a_run_over_its_time_ends_as_timed_out(kernel: Kernel) -> None:

@@ -216,6 +216,10 @@ KINDS: list[tuple[dict[str, Any], up.Update]] = [
         up.InputRequested(request_id="q", prompt="", metadata=None, **NUMBERED),
     ),
     (
+        {"input_closed": {"request_id": "q", "how": "answered"}},
+        up.InputClosed(request_id="q", how="answered", **NUMBERED),
+    ),
+    (
         {
             "ended": {
                 "outcome": "failed",

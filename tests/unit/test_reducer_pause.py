@@ -19,6 +19,7 @@ from blazen_nb.engine.ticks import (
     AttemptFailed,
     AttemptFinished,
     CancelRequested,
+    CloseInput,
     Command,
     EventSent,
     Finish,
@@ -220,7 +221,7 @@ def test_a_restored_run_asks_its_questions_again_and_its_time_stands() -> None:
     state = RunState(Graph([a_step("start"), _HEARS]), timeout=4.0, inputs={"q": ASK})
     out = apply(state, Restored([], [], 4.0))
     assert out == [StartTimer("run", 4.0), AskInput(ASK), HoldTimer("run")]
-    assert [type(each) for each in apply(state, ANSWER)] == [RunAttempt, GoOnTimer]
+    assert [type(each) for each in apply(state, ANSWER)] == [CloseInput, RunAttempt, GoOnTimer]
 
 
 def test_a_restored_run_with_nothing_to_do_stalls_at_once() -> None:

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from blazen_nb.events import INPUT_RESPONSE, START, Event, InputResponseEvent
+from blazen_nb.events import INPUT_RESPONSE, START, Event
 from blazen_nb.render.run_state import RunState
 from blazen_nb.render.step_state import BARS_LIMIT, SLOTS_LIMIT
 from blazen_nb.updates import (
     Displayed,
     Ended,
     EventPublished,
+    InputClosed,
     InputRequested,
     Output,
     Paused,
@@ -157,14 +158,15 @@ def test_a_question_makes_the_run_wait_until_it_is_answered() -> None:
     story.tell(InputRequested, request_id="q1", prompt="Keep them?")
     assert look(story) == "waiting"
     assert story.state.step_look(story.state.steps["review"]) == "waiting"
-    story.tell(EventPublished, event=InputResponseEvent(request_id="q1", response="yes"))
+    story.tell(InputClosed, request_id="q1", how="answered")
     assert look(story) == "running"
 
 
-def test_a_step_that_takes_the_answer_ends_the_waiting_too() -> None:
+def test_of_two_questions_the_one_that_is_closed_goes_and_the_other_stays() -> None:
     story = split_done(Story()).tell(InputRequested, request_id="q1", prompt="Keep them?")
-    story.start("review", 1, 3.0, event=INPUT_RESPONSE)
-    assert look(story) == "running"
+    story.tell(InputRequested, request_id="q2", prompt="Go on?")
+    story.tell(InputClosed, request_id="q1", how="timed_out")
+    assert story.state.questions == {"q2": "Go on?"}
 
 
 def test_a_plain_cell_has_no_steps_to_show_and_is_named_by_its_label() -> None:

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from blazen_nb.render.icons import LOOKS, StateName, icon
-from blazen_nb.render.style import INK, TINT, style_tag
+from blazen_nb.render.style import INK, TINT, form_style_tag, style_tag
 from tests.unit.render_seen import Seen
 
 
@@ -19,7 +19,7 @@ def test_every_state_has_a_word_and_an_outline_of_its_own() -> None:
 
 
 def test_every_class_in_a_picture_begins_with_the_prefix_or_lives_below_one() -> None:
-    rules = re.sub(r"@keyframes[^{]+\{[^}]*\}\}", "", style_tag())
+    rules = re.sub(r"@keyframes[^{]+\{[^}]*\}\}", "", style_tag() + form_style_tag())
     for selector in re.findall(r"(?:^<style>|\})([^{}@]+)\{", rules):
         for part in selector.split(","):
             assert "bzn" in part, part

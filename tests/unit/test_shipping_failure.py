@@ -312,10 +312,20 @@ def test_cells_of_the_notebook_that_hosts_a_peer_have_their_number() -> None:
 def test_the_toolkits_own_frames_are_left_out_unless_nothing_else_is_there() -> None:
     text = "from blazen_nb.shipping.values import decode\ndecode(None, trusted=False)"
     assert "blazen_nb/" not in text_of(text)
+    with pytest.raises(TypeError) as caught:
+        parse_cell(None, label="cell [1]")  # type: ignore[arg-type]
+    caught.value.__traceback__ = caught.tb.tb_next
+    assert "blazen_nb/shipping/cell.py" in describe_exception(caught.value).traceback
+
+
+def test_an_error_of_the_toolkits_own_says_all_without_frames() -> None:
     with pytest.raises(ShippingError) as caught:
         parse_cell("get_ipython().system('ls')", label="cell [1]")
     caught.value.__traceback__ = caught.tb.tb_next
-    assert "blazen_nb/shipping/cell.py" in describe_exception(caught.value).traceback
+    described = describe_exception(caught.value)
+    assert described.frames == ()
+    assert "blazen_nb/" not in described.traceback
+    assert "subprocess" in described.traceback
 
 
 def test_a_description_holds_no_frame_alive() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from hypothesis import given, settings
@@ -49,6 +50,9 @@ class ByHand:
         """Nothing: what is at work when the run ends does not matter here."""
 
     interrupt = abandon = abort
+
+    def making_room(self) -> AbstractContextManager[object]:
+        return nullcontext()
 
     # --- what a test does ---
 

@@ -12,6 +12,7 @@ import pytest
 
 from blazen_nb.engine import workers
 from blazen_nb.engine.workers import Job, Worker, WorkerPool
+from tests.eventually import eventually
 
 SECONDS = 5.0
 
@@ -201,4 +202,89 @@ def test_an_idle_worker_holds_nothing_of_its_last_job() -> None:
         assert gone.wait(SECONDS)
     finally:
         gc.enable()
+    pool.close()
+
+
+class Waiting:
+    """A job that makes room while it waits, and goes on when it is told."""
+
+    def __init__(self, told: threading.Event) -> None:
+        self.waits, self.went_on = threading.Event(), threading.Event()
+        self._told = told
+
+    def __call__(self, worker: Worker) -> None:
+        self.worker = worker
+        with worker.making_room():
+            self.waits.set()
+            self._told.wait(SECONDS)
+        self.went_on.set()
+
+
+def test_jobs_that_only_wait_leave_their_place_to_others(release: threading.Event) -> None:
+    pool = WorkerPool(2, "pool-room")
+    waiting = [Waiting(release) for _ in range(5)]
+    for job in waiting:
+        pool.submit(job)
+    for job in waiting:
+        assert job.waits.wait(SECONDS)
+    done = threading.Event()
+    pool.submit(setting(done))
+    assert done.wait(SECONDS)
+    release.set()
+    for job in waiting:
+        assert job.went_on.wait(SECONDS)
+    eventually(lambda: len(threads_of("pool-room")) <= 2, message="the pool stays too large")
+    done.clear()
+    pool.submit(setting(done))
+    assert done.wait(SECONDS)
+    pool.close()
+
+
+def test_only_so_many_jobs_make_room(
+    release: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "MOST_WAITING", 1)
+    pool = WorkerPool(1, "pool-most")
+    waiting = [Waiting(release) for _ in range(2)]
+    done = threading.Event()
+    for job in waiting:
+        pool.submit(job)
+    pool.submit(setting(done))
+    for job in waiting:
+        assert job.waits.wait(SECONDS)
+    assert not done.is_set()
+    release.set()
+    assert done.wait(SECONDS)
+    pool.close()
+
+
+def test_another_thread_makes_no_room_for_a_worker_that_is_at_work(
+    release: threading.Event,
+) -> None:
+    pool = WorkerPool(1, "pool-other")
+    sticking = Sticking(release).submitted_to(pool)
+    done = threading.Event()
+    pool.submit(setting(done))
+    with sticking.worker.making_room():
+        assert len(threads_of("pool-other")) == 1
+    release.set()
+    assert done.wait(SECONDS)
+    pool.close()
+
+
+def test_a_worker_that_is_retired_while_it_waits_is_replaced_once_and_ends(
+    release: threading.Event,
+) -> None:
+    pool = WorkerPool(1, "pool-retired-waiting")
+    waiting = Waiting(release)
+    pool.submit(waiting)
+    assert waiting.waits.wait(SECONDS)
+    waiting.worker.retire()
+    sticking = Sticking(release).submitted_to(pool)
+    done = threading.Event()
+    pool.submit(setting(done))
+    assert len(threads_of("pool-retired-waiting")) == 2
+    release.set()
+    assert done.wait(SECONDS)
+    eventually(lambda: threads_of("pool-retired-waiting") == [sticking.thread])
     pool.close()

@@ -548,7 +548,7 @@ class RunResult(_message.Message):
     def __init__(self, run_id: _Optional[bytes] = ..., outcome: _Optional[str] = ..., value: _Optional[_Union[Value, _Mapping]] = ..., state_json: _Optional[bytes] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., message: _Optional[str] = ..., step_id: _Optional[str] = ..., outputs: _Optional[_Iterable[_Union[NamedValue, _Mapping]]] = ..., display_json: _Optional[bytes] = ..., encode_error: _Optional[str] = ..., duration: _Optional[float] = ..., refs: _Optional[_Iterable[_Union[Ref, _Mapping]]] = ...) -> None: ...
 
 class RunUpdate(_message.Message):
-    __slots__ = ("run_id", "seq", "accepted", "graph", "step_started", "step_ended", "events", "output", "display", "progress", "output_cut", "input_request", "ended", "paused")
+    __slots__ = ("run_id", "seq", "accepted", "graph", "step_started", "step_ended", "events", "output", "display", "progress", "output_cut", "input_request", "ended", "paused", "input_closed")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     ACCEPTED_FIELD_NUMBER: _ClassVar[int]
@@ -563,6 +563,7 @@ class RunUpdate(_message.Message):
     INPUT_REQUEST_FIELD_NUMBER: _ClassVar[int]
     ENDED_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
+    INPUT_CLOSED_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     seq: int
     accepted: AcceptedUpdate
@@ -577,7 +578,8 @@ class RunUpdate(_message.Message):
     input_request: InputRequestUpdate
     ended: EndedUpdate
     paused: PausedUpdate
-    def __init__(self, run_id: _Optional[bytes] = ..., seq: _Optional[int] = ..., accepted: _Optional[_Union[AcceptedUpdate, _Mapping]] = ..., graph: _Optional[_Union[GraphUpdate, _Mapping]] = ..., step_started: _Optional[_Union[StepStartedUpdate, _Mapping]] = ..., step_ended: _Optional[_Union[StepEndedUpdate, _Mapping]] = ..., events: _Optional[_Union[EventsUpdate, _Mapping]] = ..., output: _Optional[_Union[OutputUpdate, _Mapping]] = ..., display: _Optional[_Union[DisplayUpdate, _Mapping]] = ..., progress: _Optional[_Union[ProgressUpdate, _Mapping]] = ..., output_cut: _Optional[_Union[OutputCutUpdate, _Mapping]] = ..., input_request: _Optional[_Union[InputRequestUpdate, _Mapping]] = ..., ended: _Optional[_Union[EndedUpdate, _Mapping]] = ..., paused: _Optional[_Union[PausedUpdate, _Mapping]] = ...) -> None: ...
+    input_closed: InputClosedUpdate
+    def __init__(self, run_id: _Optional[bytes] = ..., seq: _Optional[int] = ..., accepted: _Optional[_Union[AcceptedUpdate, _Mapping]] = ..., graph: _Optional[_Union[GraphUpdate, _Mapping]] = ..., step_started: _Optional[_Union[StepStartedUpdate, _Mapping]] = ..., step_ended: _Optional[_Union[StepEndedUpdate, _Mapping]] = ..., events: _Optional[_Union[EventsUpdate, _Mapping]] = ..., output: _Optional[_Union[OutputUpdate, _Mapping]] = ..., display: _Optional[_Union[DisplayUpdate, _Mapping]] = ..., progress: _Optional[_Union[ProgressUpdate, _Mapping]] = ..., output_cut: _Optional[_Union[OutputCutUpdate, _Mapping]] = ..., input_request: _Optional[_Union[InputRequestUpdate, _Mapping]] = ..., ended: _Optional[_Union[EndedUpdate, _Mapping]] = ..., paused: _Optional[_Union[PausedUpdate, _Mapping]] = ..., input_closed: _Optional[_Union[InputClosedUpdate, _Mapping]] = ...) -> None: ...
 
 class PausedUpdate(_message.Message):
     __slots__ = ("paused",)
@@ -726,6 +728,14 @@ class InputRequestUpdate(_message.Message):
     prompt: str
     metadata_json: bytes
     def __init__(self, request_id: _Optional[str] = ..., prompt: _Optional[str] = ..., metadata_json: _Optional[bytes] = ...) -> None: ...
+
+class InputClosedUpdate(_message.Message):
+    __slots__ = ("request_id", "how")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    HOW_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    how: str
+    def __init__(self, request_id: _Optional[str] = ..., how: _Optional[str] = ...) -> None: ...
 
 class EndedUpdate(_message.Message):
     __slots__ = ("outcome", "duration", "failure", "message", "usage", "result_text")
