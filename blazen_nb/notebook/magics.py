@@ -14,7 +14,6 @@ from blazen_nb.errors import BlazenError, RunLostError
 from blazen_nb.notebook.arguments import RemoteArguments, help_text, parse_line
 from blazen_nb.notebook.cell_output import CellOutput
 from blazen_nb.notebook.completion import complete
-from blazen_nb.notebook.front_end import is_static
 from blazen_nb.notebook.peer_magics import PeerMagics
 from blazen_nb.notebook.peers import kernel_peers, notebook_namespace
 from blazen_nb.notebook.result_output import take_result
@@ -23,6 +22,7 @@ from blazen_nb.notebook.shown_errors import shown, shown_interrupt, syntax_error
 from blazen_nb.notebook.view import make_view
 from blazen_nb.notebook.wait import Story, wait_for_end
 from blazen_nb.render.run_state import RunState
+from blazen_nb.render.static import is_static
 from blazen_nb.shipping.cell import CellSource, parse_cell
 from blazen_nb.shipping.sources import RecordedCells
 

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from blazen_nb.notebook.form import InputForm
-from blazen_nb.notebook.front_end import is_static, publish, shows_widgets
+from blazen_nb.notebook.front_end import publish, shows_widgets
 from blazen_nb.notebook.subshell import answer_on_subshell, close_widget, over
 from blazen_nb.render.card import live_parts, static_card
 from blazen_nb.render.run_state import RunState
+from blazen_nb.render.static import is_static
 from blazen_nb.render.style import style_tag
 from blazen_nb.render.text import stable_text, terminal_text
 from blazen_nb.updates import InputRequested

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from blazen_nb.render.markup import card, code, esc, head, muted, pairs, section
 from blazen_nb.render.reprs import Repr
 from blazen_nb.render.style import style_tag
-from blazen_nb.render.words import clip, visible
+from blazen_nb.render.words import clip, one_line, visible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,12 @@ class RefView:
     owner: str
     lifetime: str
     is_released: bool = False
+
+
+def stable_ref(view: RefView) -> str:
+    """``RemoteRef(torch.Tensor, 1,000,000 x 512 float32, on gpu-box)``: what is the same wherever it was made."""
+    what = " ".join(word for word in (_shape(view.shape), view.dtype) if word)
+    return one_line("RemoteRef", [view.type_name, what, f"on {view.owner}"])
 
 
 def ref_repr(view: RefView) -> Repr:
@@ -60,7 +66,7 @@ def _line(text: str) -> str:
 
 
 def _shape(shape: tuple[int, ...] | None) -> str:
-    return "" if not shape else " x ".join(f"{length}" for length in shape)
+    return "" if not shape else " x ".join(f"{length:,}" for length in shape)
 
 
 def _use(view: RefView) -> str:
