@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from blazen_nb.render.markup import card, code, esc, head, muted, pairs, section
+from blazen_nb.render.markup import card, code, esc, head, pairs, section
 from blazen_nb.render.reprs import Repr
 from blazen_nb.render.style import style_tag
 from blazen_nb.render.words import clip, one_line, visible
@@ -42,7 +42,7 @@ def ref_repr(view: RefView) -> Repr:
         ("Device", esc(view.device)),
         ("Kept", esc(view.lifetime)),
     ]
-    body += section(pairs(facts) + f"<p>{muted(_use(view))}</p>")
+    body += section(pairs(facts) + f'<p class="bzn-m bzn-more">{esc(_use(view))}</p>')
     what = " ".join(word for word in (view.type_name, _shape(view.shape), view.dtype) if word)
     parts = [_line(part) for part in (what, size, view.device, f"on {view.owner}") if part]
     text = f"RemoteRef({', '.join(parts)}; {_use(view)})"

@@ -165,7 +165,8 @@ def _load(view: PeerServerView) -> str:
     """Who is connected and what runs, each as a table where there is any."""
     counts = f"{plural(len(view.sessions), 'session')}, {plural(len(view.runs), 'run')} in flight"
     body = _listed("Sessions", _SESSION_HEADS, view.sessions, _session_row)
-    body += _listed("Runs", _RUN_HEADS, view.runs, _run_row)
+    runs = _listed("Runs", _RUN_HEADS, view.runs, _run_row)
+    body += f'<div class="bzn-after">{runs}</div>' if runs and body else runs
     return section(body or f"<p>{muted('nobody is connected')}</p>", "Sessions and runs", counts)
 
 
