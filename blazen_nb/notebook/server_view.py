@@ -13,7 +13,7 @@ from typing import Any
 from blazen_nb.notebook.front_end import publish, shows_widgets
 from blazen_nb.notebook.subshell import answer_on_subshell, close_widget
 from blazen_nb.peer.server import PeerServer
-from blazen_nb.render.server import launched_card, live_server_parts
+from blazen_nb.render.server import launched_card, live_server_parts, peer_server_repr
 from blazen_nb.render.static import is_static
 from blazen_nb.render.style import style_tag
 
@@ -24,7 +24,7 @@ UPDATE_SECONDS = 1.0
 def show_server(shell: Any, server: PeerServer) -> None:
     """The server's card is an output of the running cell; live where the front end has widgets."""
     if is_static():
-        publish({"text/plain": f"peer {server.node_id}: serving"})
+        publish({"text/plain": peer_server_repr(server.describe())[1]})
     elif shows_widgets(shell):
         ServerCard(server).open()
     else:
@@ -35,11 +35,12 @@ class ServerCard:
     """The live card, made of core widgets only."""
 
     def __init__(self, server: PeerServer) -> None:
+        self.box: Any = None
+        """The widget, once it is open."""
         self._server = server
         self._display_id = uuid.uuid4().hex
         self._parts: dict[str, Any] = {}
         self._button: Any = None
-        self._box: Any = None
         self._lock = threading.Lock()
         """Held while widgets change: none does after it was closed."""
         self._changed = threading.Event()
@@ -56,9 +57,9 @@ class ServerCard:
         self._button.on_click(self._stop)
         answer_on_subshell(self._button)
         style = ipywidgets.HTML(style_tag())
-        self._box = ipywidgets.VBox([style, *self._parts.values(), self._button])
-        self._box.add_class("bzn").add_class("bzn-card")
-        view = {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id}
+        self.box = ipywidgets.VBox([style, *self._parts.values(), self._button])
+        self.box.add_class("bzn").add_class("bzn-card")
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
         widget = {"application/vnd.jupyter.widget-view+json": view}
         publish({**widget, **_picture(self._server)}, display_id=self._display_id)
         self._server.watch(self._note)
@@ -106,7 +107,7 @@ class ServerCard:
                 return
             self._is_over.set()
             publish(_picture(self._server), display_id=self._display_id, update=True)
-            for widget in (*self._box.children, self._box):
+            for widget in (*self.box.children, self.box):
                 close_widget(widget)
 
 
