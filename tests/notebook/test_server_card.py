@@ -91,16 +91,19 @@ def test_it_shows_who_comes_and_goes_and_what_runs(server: CountedServer, bundle
     assert [update for _, update in bundles] == [False]
 
 
+def looks_before_a_rest_of(server: CountedServer, seconds: float) -> int:
+    """How often it was looked at before, where it was not during this time; else 0."""
+    looked = server.looked
+    threading.Event().wait(seconds)
+    return looked if server.looked == looked else 0
+
+
 def test_while_nothing_changes_it_does_not_even_look(server: CountedServer, bundles: Any) -> None:
     widgets = card_of(server)
     with PeerClient.connect(str(server.address), "analysis.ipynb"):
         eventually(lambda: "analysis.ipynb" in text_of(widgets))
-        time.sleep(
-            0.2
-        )  # four times the shortest time between two pictures, for the last to be made
-        looked = server.looked
-        time.sleep(0.3)
-        assert server.looked == looked
+        looked = eventually(lambda: looks_before_a_rest_of(server, 0.1))
+        assert looks_before_a_rest_of(server, 0.5) == looked  # ten times the time between pictures
 
 
 def test_a_thousand_runs_are_no_thousand_pictures(server: CountedServer, bundles: Any) -> None:
