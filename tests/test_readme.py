@@ -16,7 +16,7 @@ import blazen_nb.errors
 from blazen_nb.cli import _parser as commands
 from blazen_nb.notebook.arguments import _make_parser as remote_cell
 from blazen_nb.notebook.magics import BlazenMagics
-from blazen_nb.notebook.peer_magics import PeerMagics
+from blazen_nb.notebook.peer_magics import EXPOSE, PeerMagics
 
 # What the texts call an object of these classes.
 CALLED = {
@@ -27,7 +27,10 @@ CALLED = {
 }
 # Names of Blazen's wire and of Python, not of this package.
 OTHERS = {"StreamSubWorkflowEvents"}
-MAGIC_OPTIONS = {"blazen_remote": set(remote_cell()._option_string_actions)}
+MAGIC_OPTIONS = {
+    "blazen_remote": set(remote_cell()._option_string_actions),
+    "blazen_serve": {EXPOSE},
+}
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,9 @@ if TYPE_CHECKING:  # grpc takes a while to load, and loading the extension must 
     from blazen_nb.client.requests import PeerInfo
     from blazen_nb.client.sync import PeerClient
 
+EXPOSE = "--expose"
+"""The option of ``%blazen_serve``."""
+
 
 @magics_class
 class PeerMagics(Magics):
@@ -61,7 +64,7 @@ class PeerMagics(Magics):
         Where one runs already, and neither ADDRESS nor NAMES ask for another, it is that one; its card shows again.
         With ``--expose model,data`` remote cells see these variables of the notebook: the objects themselves, no copy.
         """
-        words, names = _take_option(self._words(line), "--expose")
+        words, names = _take_option(self._words(line), EXPOSE)
         if len(words) > 1 or any(word.startswith("-") for word in words):
             raise UsageError(
                 "%blazen_serve [ADDRESS] [--expose NAMES], as in %blazen_serve 127.0.0.1:7070 --expose model,data"
