@@ -1,4 +1,4 @@
-"""The command ``blazen-nb``: serve steps and cells, run registered steps, make certificates, see it work."""
+"""The command ``blazen-nb``: serve steps and cells, run registered steps, certificates, the kernel, see it work."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from blazen_nb import __version__
 from blazen_nb.errors import BlazenError, ValidationError
+from blazen_nb.kernelspec import add_commands
 
 if TYPE_CHECKING:  # gRPC takes a while to load, and --help need not wait for it
     from blazen_nb.wire.tls import ClientTls, ServerTls
@@ -135,6 +136,10 @@ def _parser() -> argparse.ArgumentParser:
         help="a name or IP address that clients use for the peer (may be repeated)",
     )
     certs.set_defaults(run=_certs)
+
+    kernel = commands.add_parser("kernel", help="a kernel for Jupyter whose notebooks are peers")
+    add_commands(kernel)
+    kernel.set_defaults(run=_kernel)
 
     demo = commands.add_parser("demo", help="start a peer and run the first notebook against it")
     demo.add_argument("--notebook", type=Path, default=Path("notebooks/01_first_cell.ipynb"))
@@ -311,6 +316,14 @@ on a client    copy ca.pem there, and export BLAZEN_PEER_CA=ca.pem; for --client
                %blazen_connect NAME https://{host}:7070
 on neither     {folder}/ca.key: who has it can pass for any peer and any client"""
     )
+    return 0
+
+
+# --- kernel --------------------------------------------------------------------------------------------------
+
+
+def _kernel(options: argparse.Namespace) -> int:
+    print(options.act(options))
     return 0
 
 

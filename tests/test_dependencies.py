@@ -34,7 +34,7 @@ def _imported_packages() -> set[str]:
 
 def test_every_package_that_is_imported_is_declared(project_table: dict[str, Any]) -> None:
     extras = project_table["optional-dependencies"]
-    requirements = [*project_table["dependencies"], *extras["demo"], *extras["tls"]]
+    requirements = [*project_table["dependencies"], *extras["demo"], *extras["tls"], *extras["lab"]]
     declared = {_name(requirement) for requirement in requirements}
     # google is a namespace of many distributions; the only one meant here is protobuf.
     providers = {**packages_distributions(), "google": ["protobuf"]}

@@ -20,7 +20,6 @@ from blazen_nb.client.requests import (
     PeerInfo,
     answer_of,
     cell_request,
-    client_html,
     encoded_input,
     info_of,
     json_input,
@@ -281,9 +280,6 @@ class AsyncPeerClient(AsyncRefCalls, AsyncRunCalls):
                 ResourceWarning,
                 stacklevel=2,
             )
-
-    def _repr_html_(self) -> str:
-        return client_html(self._link)
 
     def __repr__(self) -> str:
         return f"AsyncPeerClient({self.node_id}, {'connected' if self.is_open else 'closed'})"

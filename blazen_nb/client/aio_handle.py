@@ -118,7 +118,3 @@ class AsyncRunHandle(KnownRun):
 
     def __await__(self) -> Generator[Any, None, WorkflowResult]:
         return self.result().__await__()
-
-    def __repr__(self) -> str:
-        name, node = self._feed.workflow_name, self._feed.link.node_id
-        return f"AsyncRunHandle({name} on {node}, {self.outcome or 'running'})"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from blazen_nb.client.feed import RunFeed
 from blazen_nb.client.link import PeerLink
+from blazen_nb.client.requests import client_repr
+from blazen_nb.render.static import is_static
 from blazen_nb.shipping.diversion import Diversion
 from blazen_nb.updates import InputRequested, Outcome
 from blazen_nb.wire import io_loop
@@ -40,6 +44,12 @@ class KnownPeer:
         """How RemoteRefs travel in what is sent to this peer."""
         return self._link.refs
 
+    def _repr_html_(self) -> str | None:
+        return None if is_static() else client_repr(self._link)[0]
+
+    def _repr_pretty_(self, p: Any, cycle: bool) -> None:
+        p.text(client_repr(self._link)[1] if is_static() else repr(self))
+
 
 class KnownRun:
     """The part of both handles that waits for nothing."""
@@ -67,3 +77,29 @@ class KnownRun:
         ``updates()`` and ``events()`` give these questions all the same.
         """
         return [] if self._feed.has_ended else self._feed.questions.asked(self.run_id)
+
+    def _repr_html_(self) -> str | None:
+        return None if is_static() else self._shown()[0]
+
+    def _repr_pretty_(self, p: Any, cycle: bool) -> None:
+        p.text(self._shown()[1] if is_static() else repr(self))
+
+    def _shown(self) -> tuple[str, str]:
+        """The handle's card and its stable text, from what has come; nothing is taken from those who read the run."""
+        from blazen_nb.render.reprs import RunHandleView, run_handle_repr
+
+        ended, lost = self._feed.result, self._feed.error
+        view = RunHandleView(
+            kind=type(self).__name__,
+            run_id=self.run_id,
+            workflow_name=self._feed.workflow_name,
+            node_id=self._feed.link.node_id,
+            state=self.outcome or "running",
+            duration=ended.duration if ended is not None else None,
+            message=ended.message if ended is not None else str(lost or ""),
+        )
+        return run_handle_repr(view)
+
+    def __repr__(self) -> str:
+        where = f"{self._feed.workflow_name} on {self._feed.link.node_id}"
+        return f"{type(self).__name__}({where}, {self.outcome or 'running'})"

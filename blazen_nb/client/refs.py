@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 from blazen_nb.client.bulk import fetch_bytes, fetch_value
 from blazen_nb.engine.refs import Ref
 from blazen_nb.errors import EncodeError, SessionRefError
+from blazen_nb.render.static import is_static
 from blazen_nb.shipping.described import RefInfo
 from blazen_nb.shipping.diversion import REF, Leaf
 from blazen_nb.wire.ref_messages import ref_message, ref_of_leaf
@@ -169,6 +170,11 @@ class RemoteRef(Ref):
         from blazen_nb.render.ref import ref_repr
 
         return ref_repr(self._view())[0]
+
+    def _repr_pretty_(self, p: Any, cycle: bool) -> None:
+        from blazen_nb.render.ref import stable_ref
+
+        p.text(stable_ref(self._view()) if is_static() else repr(self))
 
     def _view(self) -> Any:
         from blazen_nb.render.ref import RefView

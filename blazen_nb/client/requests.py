@@ -24,6 +24,8 @@ from blazen_nb.errors import (
     unicode_of,
 )
 from blazen_nb.events import EVENT_TYPE_TAKEN, StopEvent
+from blazen_nb.render.static import is_static
+from blazen_nb.render.words import shown_address
 from blazen_nb.shipping.cell import CellSource
 from blazen_nb.shipping.code import CodeBundle
 from blazen_nb.shipping.described import REF_MARKER
@@ -66,7 +68,13 @@ class PeerInfo:
     host: dict[str, str] = field(default_factory=dict)
     accepts_code: bool = True
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
+        return None if is_static() else self._shown()[0]
+
+    def _repr_pretty_(self, p: Any, cycle: bool) -> None:
+        p.text(self._shown()[1])
+
+    def _shown(self) -> tuple[str, str]:
         from blazen_nb.render.reprs import PeerInfoView, peer_info_repr
 
         view = PeerInfoView(
@@ -79,22 +87,22 @@ class PeerInfo:
             runs=len(self.runs),
             abandoned=len(self.abandoned),
         )
-        return peer_info_repr(view)[0]
+        return peer_info_repr(view)
 
 
-def client_html(link: PeerLink) -> str:
-    """A client's card, from what it knows without asking."""
+def client_repr(link: PeerLink) -> tuple[str, str]:
+    """A client's card and its stable text, from what it knows without asking."""
     from blazen_nb.render.reprs import PeerClientView, peer_client_repr
 
     view = PeerClientView(
         node_id=link.node_id,
-        address=str(link.address),
+        address=shown_address(str(link.address)),
         state="connected" if link.is_open else "closed",
         trust=_trust(link),
         versions=_versions(link),
         session=f"namespace {link.welcome.namespace_state}" if has_sessions(link) else "no session",
     )
-    return peer_client_repr(view)[0]
+    return peer_client_repr(view)
 
 
 def _versions(link: PeerLink) -> str:

@@ -130,7 +130,3 @@ class RunHandle(KnownRun):
             return reply.wait(ANSWER_SECONDS)
         except TimeoutError:
             raise no_answer(self._feed.link, ANSWER_SECONDS) from None
-
-    def __repr__(self) -> str:
-        name, node = self._feed.workflow_name, self._feed.link.node_id
-        return f"RunHandle({name} on {node}, {self.outcome or 'running'})"

@@ -12,6 +12,7 @@ from blazen_nb.engine.ticks import Finish
 from blazen_nb.engine.usage import ZERO, TokenUsage, tokens_of
 from blazen_nb.errors import WorkflowCancelledError, WorkflowError, WorkflowTimeoutError
 from blazen_nb.events import Event
+from blazen_nb.render.static import is_static
 from blazen_nb.updates import Update, Usage
 
 
@@ -60,16 +61,23 @@ class WorkflowResult:
         return self.usage.cost_usd
 
     def _repr_html_(self) -> str:
+        return self._shown()[0]
+
+    def _repr_pretty_(self, p: Any, cycle: bool) -> None:
+        p.text(self._shown()[1] if is_static() else repr(self))
+
+    def _shown(self) -> tuple[str, str]:
         from blazen_nb.render.reprs import ResultView, kind_of, result_repr
 
         view = ResultView(
-            workflow_name=self.workflow_name,
+            workflow_name=self.workflow_name or "workflow",
             kind=kind_of(self.result),
             value_text=repr(self.result),
             usage=self.usage,
             state_keys=tuple(self.state),
+            ref_owners=tuple(getattr(ref, "owner", "") for ref in self.session_refs.values()),
         )
-        return result_repr(view)[0]
+        return result_repr(view)
 
     def __repr__(self) -> str:
         text = repr(self.result)

@@ -242,9 +242,15 @@ class Workflow:
         return handler
 
     def _repr_html_(self) -> str:
+        return self._shown()[0]
+
+    def _repr_pretty_(self, p: Any, cycle: bool) -> None:
+        p.text(self._shown()[1])
+
+    def _shown(self) -> tuple[str, str]:
         from blazen_nb.render.reprs import WorkflowView, workflow_repr
 
-        return workflow_repr(WorkflowView(name=self.name, steps=self._graph.shape()))[0]
+        return workflow_repr(WorkflowView(name=self.name, steps=self._graph.shape()))
 
     def __repr__(self) -> str:
         return f"Workflow({self.name}: {len(self.steps)} step{'s' * (len(self.steps) != 1)})"

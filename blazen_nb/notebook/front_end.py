@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
-STATIC_VARIABLE = "BLAZEN_NB_STATIC"
-"""The environment variable that asks for stable text and no widgets; empty counts as unset."""
-
-
-def is_static() -> bool:
-    """True where outputs are to be the same at every execution; read anew at each call."""
-    return bool(os.environ.get(STATIC_VARIABLE, "").strip())
+from blazen_nb.render.static import is_static
 
 
 def shows_widgets(shell: Any) -> bool:

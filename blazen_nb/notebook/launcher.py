@@ -1,18 +1,36 @@
-"""Offers this kernel as a peer, and says how to reach it; never shows a token."""
+"""Offers this kernel as a peer, and shows it; never shows a token."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from blazen_nb.notebook.front_end import is_static, publish
+from IPython.core.getipython import get_ipython
+
 from blazen_nb.notebook.peers import kernel_peers
+from blazen_nb.notebook.server_view import show_server
 from blazen_nb.peer.server import PeerServer
-from blazen_nb.render.reprs import PeerServerView, Repr, peer_server_repr
 from blazen_nb.wire.tls import ServerTls
 
 NODE_ID = "notebook"
 """What a peer in a kernel is called unless told otherwise."""
+
+
+class LaunchedServer(PeerServer):
+    """A peer in this kernel: in the cell that launched it, its card is its picture."""
+
+    _shown_in: int | None = None
+
+    def show(self) -> None:
+        """Its card is an output of the running cell."""
+        shell = get_ipython()
+        self._shown_in = getattr(shell, "execution_count", None)
+        show_server(shell, self)
+
+    def _ipython_display_(self) -> None:
+        # launch() as the last expression of its cell: the card is there already.
+        if self._shown_in != getattr(get_ipython(), "execution_count", None):
+            self.show()
 
 
 def launch(
@@ -23,10 +41,10 @@ def launch(
     token: str | None = None,
     tls: ServerTls | None = None,
 ) -> PeerServer:
-    """A peer that serves in a background thread of this kernel, with a card that says how to reach it.
+    """A peer that serves in a background thread of this kernel, with a live card of who is connected and what runs.
 
-    Running a peer is offering code execution to whoever has its token. It ends with the kernel, or by ``close()``.
-    Cells that run on it run in this process.
+    Running a peer is offering code execution to whoever has its token. It ends with the kernel, by the card's button,
+    or by ``close()``. Cells that run on it run in this process.
 
     Args:
         address: ``host:port``; port 0 picks one. Other machines reach it only with a token.
@@ -37,14 +55,13 @@ def launch(
         tls: What ``load_server_tls`` made; connections are then encrypted.
 
     Raises:
-        ValidationError: Not an address, or one that others can reach without a token or a certificate.
+        ValidationError: Not an address, or one that others can reach without a token or a certificate; or a name in
+            ``expose`` that no cell could use.
         TransportError: The address cannot be bound.
     """
-    server = PeerServer(node_id, token=token, tls=tls, expose=expose)
+    server = LaunchedServer(node_id, token=token, tls=tls, expose=expose)
     start(server, address)
-    html, text = server_card(server)
-    stable = {"text/plain": f"peer {node_id}: serving"}
-    publish(stable if is_static() else {"text/html": html, "text/plain": text})
+    server.show()
     return server
 
 
@@ -52,26 +69,3 @@ def start(server: PeerServer, address: str = "127.0.0.1:0") -> None:
     """The server serves and lives as long as this kernel; errors as for ``launch``."""
     server.start(address)
     kernel_peers.keep(server)
-
-
-def server_card(server: PeerServer) -> Repr:
-    """The card of a server and its text, with the ways to reach it."""
-    address = server.address or ""
-    view = PeerServerView(
-        node_id=server.node_id,
-        address=address,
-        state="serving" if address else "stopped",
-        hints=_hints(server.node_id, address) if address else (),
-    )
-    html, text = peer_server_repr(view)
-    return html, f"{text} on {address}" if address else text
-
-
-def _hints(node_id: str, address: str) -> tuple[tuple[str, str], ...]:
-    here = ("On this machine", f"%blazen_connect {node_id} local")
-    host, _, port = address.rpartition(":")
-    scheme = "https://" if address.startswith("https://") else ""
-    if host != f"{scheme}127.0.0.1":
-        return here, ("Elsewhere", f"%blazen_connect {node_id} {address}")
-    tunnel = ("Elsewhere, first", f"ssh -N -L {port}:127.0.0.1:{port} THIS_MACHINE")
-    return here, tunnel, ("and then", f"%blazen_connect {node_id} {scheme}127.0.0.1:{port}")

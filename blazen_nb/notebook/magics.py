@@ -14,7 +14,6 @@ from blazen_nb.errors import BlazenError
 from blazen_nb.notebook.arguments import RemoteArguments, help_text, parse_line
 from blazen_nb.notebook.completion import complete
 from blazen_nb.notebook.detached import leave_all
-from blazen_nb.notebook.front_end import is_static
 from blazen_nb.notebook.options import OUTPUTS
 from blazen_nb.notebook.peer_magics import PeerMagics
 from blazen_nb.notebook.peers import kernel_peers, notebook_namespace
@@ -24,6 +23,7 @@ from blazen_nb.notebook.run_magics import RunMagics
 from blazen_nb.notebook.run_outputs import leave_alone, wait_for_runs
 from blazen_nb.notebook.ship import futures_in
 from blazen_nb.notebook.shown_errors import shown, shown_interrupt, syntax_error
+from blazen_nb.render.static import is_static
 from blazen_nb.shipping.cell import CellSource, parse_cell
 from blazen_nb.shipping.sources import RecordedCells
 

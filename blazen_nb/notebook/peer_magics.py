@@ -9,13 +9,17 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 
 from blazen_nb.errors import BlazenError
-from blazen_nb.notebook.expansion import expand, split_words
+from blazen_nb.notebook.expansion import expand, near, split_words
 from blazen_nb.notebook.peers import LOCAL, has_local_peer, kernel_peers, notebook_namespace
 from blazen_nb.notebook.shown_errors import shown
+from blazen_nb.render.words import shown_address
 
 if TYPE_CHECKING:  # grpc takes a while to load, and loading the extension must not wait for it
     from blazen_nb.client.requests import PeerInfo
     from blazen_nb.client.sync import PeerClient
+
+EXPOSE = "--expose"
+"""The option of ``%blazen_serve``."""
 
 
 @magics_class
@@ -55,14 +59,26 @@ class PeerMagics(Magics):
     @no_var_expand
     @line_magic
     def blazen_serve(self, line: str) -> None:
-        """``%blazen_serve [ADDRESS]``: a peer runs in this kernel, and cells run on it as ``local``."""
-        words = self._words(line)
-        if len(words) > 1 or any(word.startswith("-") for word in words):
-            raise UsageError("%blazen_serve [ADDRESS], as in %blazen_serve 127.0.0.1:7070")
-        from blazen_nb.notebook.launcher import launch
+        """``%blazen_serve [ADDRESS] [--expose NAMES]``: a peer runs in this kernel, and cells run on it as ``local``.
 
+        Where one runs already, and neither ADDRESS nor NAMES ask for another, it is that one; its card shows again.
+        With ``--expose model,data`` remote cells see these variables of the notebook: the objects themselves, no copy.
+        """
+        words, names = _take_option(self._words(line), EXPOSE)
+        if len(words) > 1 or any(word.startswith("-") for word in words):
+            raise UsageError(
+                "%blazen_serve [ADDRESS] [--expose NAMES], as in %blazen_serve 127.0.0.1:7070 --expose model,data"
+            )
+        expose = self._values(names)
+        from blazen_nb.notebook.launcher import launch
+        from blazen_nb.notebook.server_view import show_server
+
+        server = None if words or expose else kernel_peers.server
         try:
-            server = launch(*words)
+            if server is None:
+                server = launch(*words, expose=expose)
+            else:
+                show_server(self._shell, server)
             kernel_peers.connect(LOCAL, server.address or LOCAL, namespace=self._namespace)
         except BlazenError as error:
             raise shown(error) from error.__cause__
@@ -75,12 +91,26 @@ class PeerMagics(Magics):
         for name, client in kernel_peers.clients.items():
             info = _described(client)
             state = f"{len(info.runs)} running, Python {info.python}" if info else "no answer"
-            sys.stdout.write(f"{name}: peer {client.node_id} at {client.address}, {state}\n")
+            where = shown_address(client.address)
+            sys.stdout.write(f"{name}: peer {client.node_id} at {where}, {state}\n")
         if not kernel_peers.clients:
             sys.stdout.write("no peers; %blazen_connect NAME ADDRESS connects one\n")
 
     def _words(self, line: str) -> list[str]:
         return [expand(word, self._shell.user_ns) for word in split_words(line)]
+
+    def _values(self, names: str | None) -> dict[str, Any]:
+        """The notebook's variables of these names, which are separated by commas."""
+        wanted = [name.strip() for name in names.split(",")] if names is not None else []
+        if not all(wanted):
+            raise UsageError("--expose takes names without spaces, as in --expose model,data")
+        for name in wanted:
+            if name not in self._shell.user_ns:
+                known = [each for each in self._shell.user_ns if not each.startswith("_")]
+                raise UsageError(
+                    f"--expose {name}: not defined in this notebook{near(name, known)}"
+                )
+        return {name: self._shell.user_ns[name] for name in wanted}
 
     def _no_words(self, line: str, magic: str) -> None:
         if line.strip():
@@ -89,6 +119,16 @@ class PeerMagics(Magics):
     @property
     def _namespace(self) -> str | None:
         return notebook_namespace(self._shell.user_ns)
+
+
+def _take_option(words: list[str], option: str) -> tuple[list[str], str | None]:
+    """The other words, and the option's value; None where it is not given."""
+    for at, word in enumerate(words):
+        if word.startswith(f"{option}="):
+            return [*words[:at], *words[at + 1 :]], word.partition("=")[2]
+        if word == option and at + 1 < len(words):
+            return [*words[:at], *words[at + 2 :]], words[at + 1]
+    return words, None
 
 
 def _start_quietly() -> None:

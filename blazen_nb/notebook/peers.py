@@ -118,6 +118,12 @@ class Peers:
         """The server lives until ``close``, whoever else forgets it."""
         self._servers.append(server)
 
+    @property
+    def server(self) -> PeerServer | None:
+        """The newest peer in this kernel that its other cells can connect to without being given a token."""
+        serving = [server for server in self._servers if server.address is not None]
+        return next((s for s in reversed(serving) if s.describe().found_locally), None)
+
     def close(self) -> None:
         """End all connections and the servers of this kernel; idempotent."""
         clients = [*self._clients.values(), *self._in_others.values()]

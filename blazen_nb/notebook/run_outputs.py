@@ -7,12 +7,13 @@ from typing import Any
 
 from blazen_nb.notebook.cell_output import CellOutput
 from blazen_nb.notebook.detached import follow_detached
-from blazen_nb.notebook.front_end import is_static, publish
+from blazen_nb.notebook.front_end import publish
 from blazen_nb.notebook.pictures import PanesPicture, Picture, RunPicture
 from blazen_nb.notebook.remote_run import RemoteRun
 from blazen_nb.notebook.story import Story
 from blazen_nb.notebook.view import LiveView, View, make_view
 from blazen_nb.notebook.wait import Watched, wait_for_ends
+from blazen_nb.render.static import is_static
 from blazen_nb.render.text import run_phrase
 
 _IN_CARD: dict[str, bool | None] = {"auto": None, "cell": False, "card": True}

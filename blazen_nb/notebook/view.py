@@ -17,10 +17,11 @@ from blazen_nb.engine.asking import typed_answer
 from blazen_nb.engine.schema import shown_schema
 from blazen_nb.errors import ValidationError
 from blazen_nb.notebook.form import InputForm
-from blazen_nb.notebook.front_end import is_static, publish, shows_widgets
+from blazen_nb.notebook.front_end import publish, shows_widgets
 from blazen_nb.notebook.pictures import Picture
 from blazen_nb.notebook.subshell import answer_on_subshell, close_widget, over
 from blazen_nb.render.run_state import RunState
+from blazen_nb.render.static import is_static
 from blazen_nb.render.style import style_tag
 from blazen_nb.updates import InputRequested
 

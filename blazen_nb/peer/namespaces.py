@@ -138,6 +138,11 @@ class NamespaceTable:
         self._all: set[Namespace] = set()
         self._lock = threading.Lock()
 
+    @property
+    def exposed(self) -> tuple[str, ...]:
+        """Names of the host's objects that every namespace sees."""
+        return tuple(self._expose)
+
     def open(self, identity: str, name: str) -> tuple[Namespace, bool]:
         """The namespace for a session, and whether it was there before."""
         with self._lock:
@@ -195,3 +200,16 @@ class NamespaceTable:
             namespace.close()
         for namespace in everything:
             namespace.executor.join(0.5)
+
+
+def check_exposed(expose: Mapping[str, Any]) -> None:
+    """Nothing, where every name is one that a cell can use.
+
+    Raises:
+        ValidationError: One is not.
+    """
+    for name in expose:
+        if not (isinstance(name, str) and name.isidentifier()) or name.startswith("__"):
+            raise ValidationError(
+                f"expose takes names that cells can use, as in expose={{'model': model}}; {name!r} is none"
+            )

@@ -7,7 +7,7 @@ import platform
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from blazen_nb import __version__
@@ -16,18 +16,22 @@ from blazen_nb.errors import AuthError
 from blazen_nb.peer.namespaces import Namespace, NamespaceTable
 from blazen_nb.peer.refs import RefTable
 from blazen_nb.peer.runs import RunManager
+from blazen_nb.peer.watching import Watchers
 from blazen_nb.wire.limits import Limits
 
 AcceptCode = Literal["authenticated", "never"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SessionInfo:
-    """A connected session, for descriptions."""
+    """A connected session, for descriptions; two kernels of one notebook are alike, and are two."""
 
     client: str
     identity: str
     namespace: str
+    """Its name; empty for one of the session's own."""
+    since: float = field(default_factory=time.time)
+    """Seconds since the epoch."""
 
 
 class PeerParts:
@@ -44,7 +48,8 @@ class PeerParts:
         self.accepts_code = accept_code == "authenticated"
         self.namespaces = NamespaceTable(limits, expose)
         self.refs = RefTable(node_id, self.incarnation, limits)
-        self.runs = RunManager(node_id, self.namespaces, limits)
+        self.watchers = Watchers()
+        self.runs = RunManager(node_id, self.namespaces, limits, self.watchers.tell)
         self.sessions: set[SessionInfo] = set()
         self._began = time.monotonic()
         self._shared: dict[str, Namespace] = {}
@@ -60,6 +65,16 @@ class PeerParts:
                 f"peer {self.node_id} does not accept code, so {what} is refused; it runs only steps registered "
                 'there. Start it with accept_code="authenticated" to change that'
             )
+
+    def session_began(self, info: SessionInfo) -> None:
+        """It is among the sessions."""
+        self.sessions.add(info)
+        self.watchers.tell()
+
+    def session_ended(self, info: SessionInfo) -> None:
+        """It is not any more."""
+        self.sessions.discard(info)
+        self.watchers.tell()
 
     def shared_namespace(self, identity: str) -> Namespace:
         """The namespace for calls without a session, one for each identity."""

@@ -7,7 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import Protocol
+from typing import Literal, Protocol
 
 from blazen_nb.engine.graph import Graph
 from blazen_nb.engine.observer import Observer
@@ -67,11 +67,23 @@ class PeerRun:
         self.scope = scope
         self.record = log.record if log is not None else None
         """What it has told, where that can be read."""
+        self.caller = ""
+        """What its client calls itself."""
 
     @property
     def identity(self) -> str:
         """Whose run it is."""
         return self.namespace.identity
+
+    @property
+    def state(self) -> Literal["queued", "running", "waiting", "paused"]:
+        """What it does right now."""
+        if self.run is None:
+            return "queued"
+        if self.run.state.paused:
+            return "paused"
+        asks = self.run.state.inputs and not self.run.state.running
+        return "waiting" if asks else "running"
 
     @property
     def duration(self) -> float:
@@ -96,12 +108,23 @@ class PeerRun:
 
 
 class RunManager:
-    """All runs of a peer."""
+    """All runs of a peer.
 
-    def __init__(self, node_id: str, namespaces: NamespaceTable, limits: Limits) -> None:
+    Args:
+        changed: Called when a run begins, and when one has ended; brief.
+    """
+
+    def __init__(
+        self,
+        node_id: str,
+        namespaces: NamespaceTable,
+        limits: Limits,
+        changed: Callable[[], object],
+    ) -> None:
         self._node_id = node_id
         self._namespaces = namespaces
         self._limits = limits
+        self._changed = changed
         self._runs: dict[bytes, PeerRun] = {}
         self._ended_runs = EndedRuns(limits, _let_scope_go)
         self._stragglers: list[Run] = []
@@ -123,7 +146,7 @@ class RunManager:
 
         Args:
             timeout: Seconds; None or 0 = this peer's default.
-            caller: Names the client in the log.
+            caller: What the client calls itself.
 
         Raises:
             LimitError: As many runs as this peer admits are running.
@@ -132,7 +155,9 @@ class RunManager:
         """
         with self._idle:
             self._admit(peer_run)
+            peer_run.caller = caller
             self._runs[peer_run.raw_id] = peer_run
+        self._changed()
         self._namespaces.run_started(peer_run.namespace)
         if peer_run.log is not None:
             peer_run.log.accepted(self._node_id)
@@ -155,6 +180,7 @@ class RunManager:
             with self._idle:
                 self._runs.pop(peer_run.raw_id, None)
                 self._idle.notify_all()
+            self._changed()
             self._namespaces.run_ended(peer_run.namespace)
             raise
 
@@ -190,6 +216,7 @@ class RunManager:
         with self._idle:
             self._runs.pop(peer_run.raw_id, None)
             self._telling += 1
+        self._changed()
         try:
             peer_run.report(peer_run, run)
         except BaseException:

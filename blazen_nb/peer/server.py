@@ -7,19 +7,27 @@ import atexit
 import logging
 import os
 import threading
+import time
 import warnings
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from blazen_nb.errors import ValidationError
+from blazen_nb.peer.namespaces import check_exposed
 from blazen_nb.peer.parts import AcceptCode, PeerParts
 from blazen_nb.peer.running import Running
+from blazen_nb.render.static import is_static
+from blazen_nb.render.words import shown_address
 from blazen_nb.wire import connection_file, io_loop
 from blazen_nb.wire.address import Address, parse
 from blazen_nb.wire.auth import TokenCheck, make_token, resolve_token
+from blazen_nb.wire.connection_file import ConnectionFile
 from blazen_nb.wire.limits import DEFAULT_LIMITS, Limits
 from blazen_nb.wire.tls import ServerTls
+
+if TYPE_CHECKING:
+    from blazen_nb.render.server import Access, PeerServerView
 
 _log = logging.getLogger("blazen_nb.peer")
 
@@ -73,8 +81,10 @@ class PeerServer:
         self.address: str | None = None
         """Where it listens, ``host:port``; None before ``start`` and after ``close``."""
         self._token = token
+        self._access: Access = "open" if insecure else "token"
         self._tls = tls
         self._insecure = insecure
+        check_exposed(expose or {})
         self._parts = PeerParts(
             node_id, limits, accept_code or ("never" if insecure else "authenticated"), expose or {}
         )
@@ -83,6 +93,8 @@ class PeerServer:
         self._stopped = threading.Event()
         self._on_stop: Callable[[], object] = _nothing
         self._running: Running | None = None
+        self._began: float | None = None
+        self._ended: float | None = None
         self._process = os.getpid()
         atexit.register(_close_at_exit, weakref.ref(self))
 
@@ -101,7 +113,7 @@ class PeerServer:
             TransportError: The address cannot be bound.
         """
         where = self._where(address)
-        token = self._token_for(where)
+        token, access = self._token_for(where)
         with self._lock:
             if self._state != "new":
                 raise ValidationError(
@@ -109,17 +121,12 @@ class PeerServer:
                     if self._state == "closed"
                     else "this server was started before; one PeerServer serves once"
                 )
-            self._state = "starting"
+            self._state, self._access = "starting", access
         running = Running(self._parts, TokenCheck(token), self._tls)
         try:
             bound = running.bind(where)
-            if bound.is_loopback and (self._made_token or (token is None and self._by_certificate)):
-                running.file = connection_file.write(
-                    node_id=self.node_id,
-                    address=bound,
-                    token=token,
-                    certificate=self._tls.own_certificate if self._tls else None,
-                )
+            if bound.is_loopback and not self._insecure and self._token is None:
+                running.file = self._written_file(bound, token)
         except BaseException:
             running.stop()
             with self._lock:
@@ -128,6 +135,7 @@ class PeerServer:
         with self._lock:
             self._running = running
             self._state = "serving"
+            self._began = time.time()
             self.address = str(bound)
         _log.info("peer %s listens on %s", self.node_id, self.address)
         return self.address
@@ -155,6 +163,24 @@ class PeerServer:
         finally:
             await asyncio.to_thread(self.close)
 
+    def _written_file(self, bound: Address, token: str | None) -> ConnectionFile | None:
+        """The file in which clients on this machine find the peer; of the environment's token it has nothing.
+
+        Raises:
+            ValidationError: It cannot be written, and without it nobody would have the token.
+        """
+        try:
+            return connection_file.write(
+                node_id=self.node_id,
+                address=bound,
+                token=token if self._access == "file" else None,
+                certificate=self._tls.own_certificate if self._tls else None,
+            )
+        except ValidationError:
+            if self._access == "file":
+                raise
+            return None
+
     @property
     def _by_certificate(self) -> bool:
         return self._tls is not None and self._tls.asks_for_certificates
@@ -169,14 +195,14 @@ class PeerServer:
             raise ValidationError(f"tls is given, but {address} has none; give host:port")
         return where.with_tls(self._tls is not None)
 
-    def _token_for(self, where: Address) -> str | None:
-        self._made_token = False
+    def _token_for(self, where: Address) -> tuple[str | None, Access]:
+        """The token that clients must send, and how they come by it."""
         if self._insecure:
-            return None
+            return None, "open"
         # A client's connection file is no source here: it belongs to whoever listens there already.
         token = resolve_token(self._token, None)
         if token is None and self._by_certificate:
-            return None
+            return None, "certificate"
         if token is None and not where.is_loopback:
             raise ValidationError(
                 f"{where} can be reached from other machines, and whoever reaches a peer can run code on it: "
@@ -184,15 +210,14 @@ class PeerServer:
                 "use an SSH tunnel"
             )
         if token is None:
-            self._made_token = True
-            token = make_token()
-        elif not where.is_loopback and self._tls is None:
+            return make_token(), "file"
+        if not where.is_loopback and self._tls is None:
             _log.warning(
                 "peer %s: the token travels unencrypted to %s; use TLS (`blazen-nb certs`) or a trusted network",
                 self.node_id,
                 where,
             )
-        return token
+        return token, "token"
 
     # --- ending ----------------------------------------------------------------------------------------------
 
@@ -219,6 +244,8 @@ class PeerServer:
             self._parts.refs.close()
             self._parts.namespaces.close()
             running.stop()
+            self._ended = time.time()
+            self._parts.watchers.tell()
 
     def __enter__(self) -> PeerServer:
         return self
@@ -239,35 +266,58 @@ class PeerServer:
             else:
                 self.close()
 
-    def _repr_html_(self) -> str:
-        from blazen_nb.render.reprs import PeerServerView, ServedRun, peer_server_repr
+    # --- what it shows ---------------------------------------------------------------------------------------
 
-        runs = tuple(
-            ServedRun(
-                run_id=run.run_id,
-                state="running",
-                workflow_name=run.workflow_name,
-                elapsed=run.duration,
-            )
-            for run in self._parts.runs.running()
-        )
-        view = PeerServerView(
+    @property
+    def _phase(self) -> Literal["new", "serving", "stopped"]:
+        if self._state == "closed":
+            return "stopped"
+        return "serving" if self._state == "serving" else "new"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has served, and nothing of that is left: no run, no port, no thread."""
+        return self._ended is not None
+
+    def watch(self, watcher: Callable[[], object]) -> None:
+        """Have ``watcher`` called when a session or a run begins or ends, and once this server has ended.
+
+        It is called on whichever thread made the change, so it only takes note; ``describe`` says what is.
+        """
+        self._parts.watchers.add(watcher)
+
+    def describe(self) -> PeerServerView:
+        """Where it listens, who is connected and what runs, right now; no token."""
+        from blazen_nb.peer.served import served_runs, served_sessions
+        from blazen_nb.render.server import PeerServerView
+
+        return PeerServerView(
             node_id=self.node_id,
             address=self.address or "",
-            state="serving" if self._state == "serving" else "stopped",
-            trust=self._trust(),
-            sessions=len(self._parts.sessions),
-            runs=runs,
+            state=self._phase,
+            trust="TLS" if self._tls else "",
+            access=self._access,
+            found_locally=self._token is None,
+            exposed=self._parts.namespaces.exposed,
+            since=self._began,
+            until=self._ended,
+            sessions=served_sessions(self._parts),
+            runs=served_runs(self._parts),
         )
-        return peer_server_repr(view)[0]
 
-    def _trust(self) -> str:
-        callers = "certificate" if self._by_certificate else "token"
-        return ("no token" if self._insecure else callers) + (", TLS" if self._tls else "")
+    def _repr_html_(self) -> str | None:
+        from blazen_nb.render.server import peer_server_repr
+
+        return None if is_static() else peer_server_repr(self.describe())[0]
+
+    def _repr_pretty_(self, p: Any, cycle: bool) -> None:
+        from blazen_nb.render.server import peer_server_repr
+
+        p.text(peer_server_repr(self.describe())[1] if is_static() else repr(self))
 
     def __repr__(self) -> str:
-        where = f" on {self.address}" if self.address else ""
-        return f"PeerServer({self.node_id}, {'serving' if self._state == 'serving' else self._state}{where})"
+        where = f" on {shown_address(self.address)}" if self.address else ""
+        return f"PeerServer({self.node_id}, {self._phase}{where})"
 
 
 def _nothing() -> None:

@@ -98,15 +98,15 @@ class PeerRpcs(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
             return
         outbox = Outbox(self._io, pb.PeerFrame)
         session = Session(self._parts, identity, hello, outbox)
-        info = SessionInfo(hello.node_id, identity, hello.namespace or session.session_id)
-        self._parts.sessions.add(info)
+        info = SessionInfo(hello.node_id, identity, hello.namespace)
+        self._parts.session_began(info)
         _log.debug("session %s of client %r begins", session.session_id, hello.node_id)
         session.welcome(request_id)
         try:
             await self._converse(session, outbox, batches, context)
         finally:
             _log.debug("session %s of client %r ends", session.session_id, hello.node_id)
-            self._parts.sessions.discard(info)
+            self._parts.session_ended(info)
             session.close()
 
     async def _converse(

@@ -31,6 +31,10 @@ SMALLEST_SCALE = 0.72
 HIDE_WIDTHS = (680, 760, 880, 1040, 1240)
 """Container widths for which the style has a rule that leaves a wider graph out."""
 _SIDE_PADDING = 34
+_ASIDE = 10
+"""How far from a node a wire runs that goes back past the nodes below it."""
+_OFF_CENTRE = 12
+"""Where such a wire meets the node: below the ones that go forward."""
 _LIVE_LEAST = 124
 """Node width in a run: room for ``1,000 of 1,000``, so that growing numbers never move a node."""
 
@@ -202,18 +206,41 @@ def _wire(layout: Layout, edge: Edge, chain: list[str]) -> str:
 
 
 def _loop(layout: Layout, edge: Edge, lane: int) -> str:
+    """A wire that goes back, below everything; beside the nodes that stand between it and its ends, never behind."""
     source, target = layout.places[edge.source], layout.places[edge.target]
     low = layout.floor + LOOP_LANE * lane + LOOP_LANE / 2
     shift = 7 * (lane % 5)
-    x0, x1 = source.x + source.width * 0.7 - shift, target.x + target.width * 0.2 + shift
-    y0, y1 = source.y + NODE_HEIGHT / 2, target.y + NODE_HEIGHT / 2
+    if _stands_on_others(layout, edge.source):
+        x0, y0 = source.x + source.width + _ASIDE + shift, source.y + _OFF_CENTRE
+        path = f"M{source.x + source.width:.0f} {y0:.1f}H{x0:.0f}"
+    else:
+        x0, y0 = source.x + source.width * 0.7 - shift, source.y + NODE_HEIGHT / 2
+        path = f"M{x0:.0f} {y0:.1f}"
+    aside = _stands_on_others(layout, edge.target)
+    x1 = target.x - _ASIDE - shift if aside else target.x + target.width * 0.2 + shift
+    y1 = target.y + (_OFF_CENTRE if aside else NODE_HEIGHT / 2 + 5)
     turn = 10 if x1 < x0 else -10
-    path = (
-        f"M{x0:.0f} {y0:.1f}V{low - 10:.1f}Q{x0:.0f} {low:.1f} {x0 - turn:.0f} {low:.1f}"
-        f"H{x1 + turn:.0f}Q{x1:.0f} {low:.1f} {x1:.0f} {low - 10:.1f}V{y1 + 5:.1f}"
+    path += (
+        f"V{low - 10:.1f}Q{x0:.0f} {low:.1f} {x0 - turn:.0f} {low:.1f}"
+        f"H{x1 + turn:.0f}Q{x1:.0f} {low:.1f} {x1:.0f} {low - 10:.1f}V{y1:.1f}"
     )
+    if aside:
+        path += f"H{target.x - 4:.0f}"
+        tip = f"M{target.x - 1:.0f} {y1:.1f}l-6-3.5v7z"
+    else:
+        tip = f"M{x1:.0f} {y1 - 4:.1f}l-3.5 6h7z"
     on = " on" if edge.active else ""
-    return f'<path class="wire back{on}" d="{path}"/><path class="tip{on}" d="M{x1:.0f} {y1 + 1:.1f}l-3.5 6h7z"/>'
+    return f'<path class="wire back{on}" d="{path}"/><path class="tip{on}" d="{tip}"/>'
+
+
+def _stands_on_others(layout: Layout, node_id: str) -> bool:
+    """Whether the node has another one below it."""
+    here = layout.places[node_id]
+    return any(
+        there.y > here.y and there.x < here.x + here.width and here.x < there.x + there.width
+        for name, there in layout.places.items()
+        if not name.startswith("\0")
+    )
 
 
 def _middle(layout: Layout, chain: list[str]) -> tuple[float, float]:
@@ -223,16 +250,24 @@ def _middle(layout: Layout, chain: list[str]) -> tuple[float, float]:
 
 def _loop_middle(layout: Layout, edge: Edge, lane: int) -> tuple[float, float]:
     source, target = layout.places[edge.source], layout.places[edge.target]
-    return (source.x + source.width + target.x) / 2, layout.floor + LOOP_LANE * lane + LOOP_LANE / 2
+    y = layout.floor + LOOP_LANE * lane + LOOP_LANE / 2
+    if edge.source != edge.target:
+        return (source.x + source.width + target.x) / 2, y
+    half = _caption_width(edge) / 2  # beside the wire: across it, it would hide all of it
+    return min(source.x + source.width * 0.7 + 14 + half, layout.width - half), y
 
 
 def _caption(edge: Edge, x: float, y: float, names: dict[str, str]) -> str:
-    width = 6.4 * len(edge.caption) + 10
+    width = _caption_width(edge)
     return (
         f'<rect class="patch" x="{x - width / 2:.0f}" y="{y - 8:.1f}" width="{width:.0f}" height="16"/>'
         f'<text class="event" x="{x:.0f}" y="{y + 3.5:.1f}"><tspan class="x">[{esc(names[edge.source])} to '
         f'{esc(names[edge.target])}: </tspan>{esc(edge.caption)}<tspan class="x">] </tspan></text>'
     )
+
+
+def _caption_width(edge: Edge) -> float:
+    return 6.4 * len(edge.caption) + 10
 
 
 def _box(node: Node, place: Place, now: float) -> str:

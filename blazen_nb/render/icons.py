@@ -21,6 +21,7 @@ StateName = Literal[
     "detached",
     "connected",
     "closed",
+    "new",
     "serving",
     "stopped",
 ]
@@ -98,6 +99,11 @@ LOOKS: dict[StateName, Look] = {
         "Serving",
         "ok",
         '<circle class="full" cx="8" cy="8" r="2.2"/><path d="M4.4 11.6a5.1 5.1 0 0 1 0-7.2"/><path d="M11.6 4.4a5.1 5.1 0 0 1 0 7.2"/>',
+    ),
+    "new": Look(
+        "Not started",
+        "idle",
+        '<rect x="3" y="3" width="10" height="10" rx="2" stroke-dasharray="2.4 2.2"/>',
     ),
     "stopped": Look("Stopped", "idle", '<rect x="3" y="3" width="10" height="10" rx="2"/>'),
 }

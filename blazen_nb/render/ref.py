@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from blazen_nb.render.markup import card, code, esc, head, muted, pairs, section
+from blazen_nb.render.markup import card, code, esc, head, pairs, section
 from blazen_nb.render.reprs import Repr
 from blazen_nb.render.style import style_tag
-from blazen_nb.render.words import clip, visible
+from blazen_nb.render.words import clip, one_line, visible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,12 @@ class RefView:
     is_released: bool = False
 
 
+def stable_ref(view: RefView) -> str:
+    """``RemoteRef(torch.Tensor, 1,000,000 x 512 float32, on gpu-box)``: what is the same wherever it was made."""
+    what = " ".join(word for word in (_shape(view.shape), view.dtype) if word)
+    return one_line("RemoteRef", [view.type_name, what, f"on {view.owner}"])
+
+
 def ref_repr(view: RefView) -> Repr:
     """The value's card, and ``RemoteRef(numpy.ndarray 512 x 512 float32, 1.0 MiB, on gpu-box; ...)``."""
     size = "" if view.size is None else size_words(view.size)
@@ -36,7 +42,7 @@ def ref_repr(view: RefView) -> Repr:
         ("Device", esc(view.device)),
         ("Kept", esc(view.lifetime)),
     ]
-    body += section(pairs(facts) + f"<p>{muted(_use(view))}</p>")
+    body += section(pairs(facts) + f'<p class="bzn-m bzn-more">{esc(_use(view))}</p>')
     what = " ".join(word for word in (view.type_name, _shape(view.shape), view.dtype) if word)
     parts = [_line(part) for part in (what, size, view.device, f"on {view.owner}") if part]
     text = f"RemoteRef({', '.join(parts)}; {_use(view)})"
@@ -60,7 +66,7 @@ def _line(text: str) -> str:
 
 
 def _shape(shape: tuple[int, ...] | None) -> str:
-    return "" if not shape else " x ".join(f"{length}" for length in shape)
+    return "" if not shape else " x ".join(f"{length:,}" for length in shape)
 
 
 def _use(view: RefView) -> str:

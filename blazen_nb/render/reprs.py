@@ -7,10 +7,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from blazen_nb.render.graph import workflow_graph
-from blazen_nb.render.icons import LOOKS, StateName, label, pill
-from blazen_nb.render.markup import card, code, esc, fold, head, muted, pairs, row, section, table
+from blazen_nb.render.icons import LOOKS, StateName, pill
+from blazen_nb.render.markup import (
+    card,
+    code,
+    esc,
+    fold,
+    head,
+    muted,
+    note,
+    pairs,
+    row,
+    section,
+    table,
+)
 from blazen_nb.render.style import style_tag
-from blazen_nb.render.words import clip, plural, seconds, short_run, short_type, visible
+from blazen_nb.render.words import (
+    clip,
+    first_line,
+    one_line,
+    plural,
+    seconds,
+    short_run,
+    short_type,
+)
 from blazen_nb.updates import StepShape, Usage
 
 ROWS_LIMIT = 40
@@ -54,29 +74,19 @@ class PeerInfoView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServedRun:
-    """A run in a server's list."""
+class RunHandleView:
+    """What a handle knows of its run without asking, and without reading what it was told."""
 
+    kind: str = "RunHandle"
+    """The handle's class."""
     run_id: str
-    state: StateName
     workflow_name: str
-    elapsed: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeerServerView:
-    """What a server shows of itself."""
-
     node_id: str
-    address: str = ""
-    """Empty while it does not listen."""
-    state: StateName = "serving"
-    """serving or stopped."""
-    trust: str = ""
-    hints: tuple[tuple[str, str], ...] = ()
-    """How others reach it: (from where, what to type)."""
-    sessions: int = 0
-    runs: tuple[ServedRun, ...] = ()
+    state: StateName = "running"
+    """running, or how it ended."""
+    duration: float | None = None
+    message: str = ""
+    """Why it ended so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +101,8 @@ class ResultView:
     duration: float | None = None
     usage: Usage = field(default_factory=Usage)
     state_keys: tuple[str, ...] = ()
+    ref_owners: tuple[str, ...] = ()
+    """Of each ref in it the peer that has the value; empty for one of this process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +127,7 @@ def peer_client_repr(view: PeerClientView) -> Repr:
     if view.steps is not None:
         body += _steps_fold(view.steps)
         facts.append(plural(len(view.steps), "step"))
-    return _finish(body, f"Peer client of {view.node_id}"), _text("PeerClient", facts)
+    return _finish(body, f"Peer client of {view.node_id}"), one_line("PeerClient", facts)
 
 
 def peer_info_repr(view: PeerInfoView) -> Repr:
@@ -130,43 +142,40 @@ def peer_info_repr(view: PeerInfoView) -> Repr:
     body += section(pairs([("Versions", esc(versions)), ("Now", esc(", ".join(load)))]))
     body += _steps_fold(view.steps)
     facts = [view.node_id, plural(len(view.steps), "step"), plural(view.runs, "run")]
-    return _finish(body, f"Peer {view.node_id}"), _text("PeerInfo", facts)
+    return _finish(body, f"Peer {view.node_id}"), one_line("PeerInfo", facts)
 
 
-def peer_server_repr(view: PeerServerView) -> Repr:
-    """A server's card, and ``PeerServer(notebook-7f, serving)``."""
-    body = head(pill(view.state), view.node_id, "PeerServer", "")
-    address = f"{code(view.address)} {muted(view.trust)}" if view.address else ""
-    body += section(
-        pairs([("Address", address), *((name, code(what)) for name, what in view.hints)])
-    )
-    heads = [
-        ("Run", "88px", ""),
-        ("State", "136px", ""),
-        ("Workflow", "", ""),
-        ("Time", "60px", "r e"),
-    ]
-    rows = [_served(run) for run in view.runs[:ROWS_LIMIT]]
-    active = sum(run.state in ("queued", "running", "waiting") for run in view.runs)
-    load = f"{plural(view.sessions, 'session')}, {plural(active, 'run')} active"
-    body += section(table("Runs", heads, rows) if rows else "", "Sessions and runs", load)
-    return _finish(body, f"Peer server {view.node_id}"), _text(
-        "PeerServer", [view.node_id, LOOKS[view.state].word.lower()]
-    )
+def run_handle_repr(view: RunHandleView) -> Repr:
+    """The head of the run's card, and ``RunHandle(index_docs on gpu-box, running)``."""
+    about, clock = f"on {view.node_id}", seconds(view.duration)
+    body = head(pill(view.state), clip(view.workflow_name, 80), about, clock)
+    body += f'<div class="bzn-meta"><span>run {esc(short_run(view.run_id))}</span></div>'
+    if view.state == "running":
+        attach = code(f"%blazen_attach {view.run_id}")
+        body += section(pairs([("Seen live", f"{muted('in any notebook by')} {attach}")]))
+    elif view.message and view.state != "succeeded":
+        body += note(view.state, f"<p>{esc(first_line(view.message, 300))}</p>")
+    word = LOOKS[view.state].word
+    text = one_line(view.kind, [f"{clip(view.workflow_name, 32)} {about}", word.lower()])
+    return _finish(body, f"Run of {view.workflow_name} on {view.node_id}: {word}"), text
 
 
 def result_repr(view: ResultView) -> Repr:
-    """The result's card, and ``WorkflowResult(index_docs, dict with 3 keys)``."""
+    """The result's card, and ``WorkflowResult(index_docs, dict with 3 keys, 1 ref)``."""
     body = head(pill(view.outcome), view.workflow_name, "WorkflowResult", seconds(view.duration))
     value = esc(clip(view.value_text, _VALUE_LIMIT))
     body += section(f'<pre class="bzn-log">{value}</pre>' if value else "", "result", view.kind)
     keys = ", ".join(view.state_keys[:20]) + (
         f" and {len(view.state_keys) - 20} more" if len(view.state_keys) > 20 else ""
     )
-    body += section(pairs([("Usage", esc(_usage(view.usage))), ("State", esc(keys))]))
-    return _finish(body, f"Result of {view.workflow_name}"), _text(
-        "WorkflowResult", [view.workflow_name, view.kind]
+    refs = plural(len(view.ref_owners), "ref") if view.ref_owners else ""
+    owners = ", ".join(sorted({owner for owner in view.ref_owners if owner}))
+    held = f"{refs} on {owners}" if owners else refs
+    body += section(
+        pairs([("Usage", esc(_usage(view.usage))), ("State", esc(keys)), ("Refs", esc(held))])
     )
+    text = one_line("WorkflowResult", [view.workflow_name, view.kind, refs])
+    return _finish(body, f"Result of {view.workflow_name}"), text
 
 
 def workflow_repr(view: WorkflowView) -> Repr:
@@ -174,8 +183,8 @@ def workflow_repr(view: WorkflowView) -> Repr:
     about = plural(len(view.steps), "step")
     body = head("", view.name, "Workflow", about) + workflow_graph(view.steps)
     body += fold("Steps", "", _shapes_table(view.steps))
-    text = f"{view.name}: {about}, StartEvent to StopEvent"
-    return _finish(body, f"Workflow {view.name}"), _text("Workflow", [text])
+    facts = [f"{clip(view.name, 40)}: {about}", "StartEvent to StopEvent"]
+    return _finish(body, f"Workflow {view.name}"), one_line("Workflow", facts)
 
 
 def kind_of(value: Any) -> str:
@@ -196,10 +205,6 @@ def kind_of(value: Any) -> str:
 
 def _finish(body_html: str, name: str) -> str:
     return card(style_tag() + body_html, name)
-
-
-def _text(kind: str, facts: Sequence[str]) -> str:
-    return f"{kind}({', '.join(clip(visible(fact).replace(chr(10), ' '), 60) for fact in facts if fact)})"
 
 
 def _steps_fold(step_ids: Sequence[str]) -> str:
@@ -223,11 +228,6 @@ def _shapes_table(steps: Sequence[StepShape]) -> str:
     return table("Steps", heads, rows) + (
         f'<p class="bzn-m bzn-more">and {more:,} more</p>' if more > 0 else ""
     )
-
-
-def _served(run: ServedRun) -> str:
-    cells = [(label(run.state), ""), (esc(run.workflow_name), "")]
-    return row(short_run(run.run_id), [*cells, (seconds(run.elapsed), "r e")])
 
 
 def _usage(usage: Usage) -> str:

@@ -35,6 +35,8 @@ _DARK_HOSTS = (
 )
 _DARK_SYSTEM = "body:not([data-jp-theme-light]):not(.vscode-light):not(.vscode-dark) .bzn"
 
+# A live card whose kernel was restarted gets no last picture: JupyterLab hears no kernel while it restarts one. It marks
+# the widgets as disconnected, with an icon on each.
 # The doubled and element selectors outweigh JupyterLab's own rules for pre, td and svg inside outputs.
 _RULES = """
 .bzn{box-sizing:border-box;position:relative;max-width:1400px;margin:4px 0;container-type:inline-size;text-align:left;
@@ -55,6 +57,10 @@ _RULES = """
  border:1px solid var(--line2);border-radius:6px;background:var(--bg);color:var(--fg);font:500 12px/1 var(--ui);cursor:pointer}
 .bzn .bzn-btn:hover{background:var(--idle-t)}
 .bzn .bzn-btn:focus-visible,.bzn summary:focus-visible{outline:2px solid var(--run);outline-offset:-2px}
+.bzn.jupyter-widgets-disconnected .bzn-btn{display:none}
+.bzn .jupyter-widgets-disconnected::before{content:none}
+.bzn.jupyter-widgets-disconnected::before{content:"The kernel has gone; this is how it was last seen.";align-self:stretch;padding:8px 16px;
+ border-bottom:1px solid var(--line);background:var(--warn-t);color:var(--warn);font:12px/16px var(--ui)}
 .bzn-sr{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 
 .bzn svg.bzn-i{flex:none;width:14px;height:14px;max-width:none;vertical-align:-2px;fill:none;stroke:var(--c);stroke-width:1.7;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 # Invisible characters: controls say nothing in a picture, bidi overrides can make it lie.
@@ -66,3 +67,14 @@ def short_run(run_id: str) -> str:
 def short_type(event_type: str) -> str:
     """The event type without its namespace: ``blazen::StopEvent`` reads ``StopEvent``."""
     return event_type.rpartition("::")[2] or event_type
+
+
+def shown_address(address: str) -> str:
+    """The address as it is shown and saved: of a socket only the name, for its path is this machine's business."""
+    return f"unix:{address.rpartition('/')[2]}" if address.startswith("unix:") else address
+
+
+def one_line(kind: str, facts: Iterable[str]) -> str:
+    """``PeerClient(gpu-box, connected, 3 steps)``: what an object is where there is only text."""
+    told = (clip(visible(fact).replace("\n", " "), 60) for fact in facts if fact)
+    return f"{kind}({', '.join(told)})"

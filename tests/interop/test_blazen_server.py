@@ -122,7 +122,7 @@ def test_the_client_says_who_it_is_connected_to(client: PeerClient, address: str
     assert client.is_open
     assert client.node_id == client.address == address
     assert repr(client) == f"PeerClient({address}, connected)"
-    assert address in client._repr_html_()
+    assert address in str(client._repr_html_())
 
 
 ERRORS: dict[type[PeerError | SessionRefError], tuple[str, Callable[[Any], Any]]] = {

@@ -38,8 +38,5 @@ def test_local_finds_a_peer_with_tls_by_its_connection_file(
 
 
 def test_the_card_of_a_peer_with_tls_says_https(server: PeerServer) -> None:
-    from blazen_nb.notebook.launcher import server_card
-
-    html, text = server_card(server)
-    assert str(server.address) in text
-    assert f"%blazen_connect notebook {server.address}" in html
+    assert str(server.address) in repr(server)
+    assert f"%blazen_connect notebook {server.address}" in str(server._repr_html_())

@@ -249,4 +249,4 @@ def test_the_client_says_what_it_is_connected_to(client: PeerClient, server: Pee
     assert repr(client) == f"PeerClient({server.address}, connected)"
     assert client.node_id == client.address == server.address
     assert client.peer_python == ""
-    assert "Blazen's own wire" in html.unescape(client._repr_html_())
+    assert "Blazen's own wire" in html.unescape(str(client._repr_html_()))

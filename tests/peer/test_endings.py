@@ -195,8 +195,8 @@ def test_no_token_is_in_a_log_a_repr_or_an_error(caplog: pytest.LogCaptureFixtur
             peer.client.run_remote_workflow("w", ["nobody::knows"])
         shown += [str(unknown.value), repr(peer.client), repr(peer.server)]
         shown += [
-            peer.client._repr_html_(),
-            peer.server._repr_html_(),
+            str(peer.client._repr_html_()),
+            str(peer.server._repr_html_()),
             repr(peer.client.describe()),
         ]
     shown += [record.getMessage() for record in caplog.records]

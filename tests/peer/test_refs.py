@@ -63,11 +63,11 @@ def test_a_ref_says_what_its_value_is(client: PeerClient) -> None:
     assert (ref.shape, ref.dtype, ref.size) == ((512, 1024), "float32", 2 << 20)
     device = f"{ref.device}, " if ref.device else ""  # NumPy 2 says that it is "cpu"
     assert repr(ref) == (
-        f"RemoteRef(numpy.ndarray 512 x 1024 float32, 2.0 MiB, {device}on gpu-box; stays there, "
+        f"RemoteRef(numpy.ndarray 512 x 1,024 float32, 2.0 MiB, {device}on gpu-box; stays there, "
         "remote cells that read it use it in place, fetch() brings a copy here)"
     )
     html = ref._repr_html_()
-    for said in ("numpy.ndarray", "512 x 1024", "float32", "2.0 MiB", "gpu-box"):
+    for said in ("numpy.ndarray", "512 x 1,024", "float32", "2.0 MiB", "gpu-box"):
         assert said in html
     assert ref.uuid not in html
 

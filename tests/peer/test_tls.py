@@ -84,7 +84,7 @@ def test_a_client_that_trusts_the_ca_runs_steps_over_tls(ca: Authority, tls: Ser
         with PeerClient.connect(address, token=TOKEN, tls=client_tls(ca)) as client:
             assert client.address == address
             assert client.run_remote_workflow("w", ["tls::echo"], {"x": 1}).result == {"x": 1}
-            assert "TLS" in client._repr_html_()
+            assert "TLS" in str(client._repr_html_())
 
 
 async def test_the_async_client_takes_the_same(ca: Authority, tls: ServerTls) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import re
 from xml.etree import ElementTree
 
@@ -19,6 +20,12 @@ ANSWER = (
     StepShape(step_id="a::write", accepts=("Context", "Facts"), emits=("Draft",)),
     StepShape(step_id="a::check", accepts=("Draft", "Direct"), emits=(STOP, "Query")),
 )
+PING_PONG = (
+    StepShape(step_id="ping", accepts=(START, "Pong"), emits=("Ping", STOP)),
+    StepShape(step_id="pong", accepts=("Ping",), emits=("Pong",)),
+    StepShape(step_id="log", accepts=("Ping",), emits=()),
+)
+SELF = (StepShape(step_id="tick", accepts=(START, "Again"), emits=("Again", STOP)),)
 
 
 def lay_out(shapes: tuple[StepShape, ...]) -> Layout:
@@ -94,6 +101,59 @@ def test_a_step_that_feeds_itself_and_a_step_nobody_feeds_are_drawn() -> None:
     assert [(edge.source, edge.target) for edge in layout.loops] == [("loop", "loop")]
     assert layout.places["alone"].x == layout.places["loop"].x
     assert "alone" in workflow_graph(shapes)
+
+
+def points_of(path: str) -> list[tuple[float, float]]:
+    """The corners of a path of straight lines and of curves that end where their last pair says."""
+    points: list[tuple[float, float]] = []
+    for command, numbers in re.findall(r"([MHVQC])([^MHVQC]+)", path):
+        values = [float(number) for number in re.findall(r"-?[\d.]+", numbers)]
+        x, y = points[-1] if points else (0.0, 0.0)
+        if command == "H":
+            points.append((values[0], y))
+        elif command == "V":
+            points.append((x, values[0]))
+        else:
+            points.append((values[-2], values[-1]))
+    return points
+
+
+@pytest.mark.parametrize("shapes", [ANSWER, PING_PONG])
+def test_a_wire_that_goes_back_passes_behind_no_node(shapes: tuple[StepShape, ...]) -> None:
+    root = ElementTree.fromstring(workflow_graph(shapes))
+    boxes = [
+        {name: float(element.attrib[name]) for name in ("x", "y", "width", "height")}
+        for element in root.iter("rect")
+        if element.attrib["class"] == "node"
+    ]
+    back = [e.attrib["d"] for e in root.iter("path") if e.attrib["class"] == "wire back"]
+    assert len(back) == len(lay_out(shapes).loops) > 0
+    for path in back:
+        for (x0, y0), (x1, y1) in itertools.pairwise(points_of(path)):
+            for box in boxes:
+                left, right = (
+                    max(min(x0, x1), box["x"] + 1),
+                    min(max(x0, x1), box["x"] + box["width"] - 1),
+                )
+                top, low = (
+                    max(min(y0, y1), box["y"] + 1),
+                    min(max(y0, y1), box["y"] + box["height"] - 1),
+                )
+                assert left > right or top > low, f"{path} crosses {box}"
+
+
+def test_the_caption_of_a_step_that_feeds_itself_stands_beside_its_wire() -> None:
+    (loop,) = (
+        e
+        for e in ElementTree.fromstring(workflow_graph(SELF)).iter("path")
+        if e.attrib["class"] == "wire back"
+    )
+    (patch,) = (
+        e
+        for e in ElementTree.fromstring(workflow_graph(SELF)).iter("rect")
+        if e.attrib["class"] == "patch"
+    )
+    assert float(patch.attrib["x"]) > max(x for x, _ in points_of(loop.attrib["d"]))
 
 
 def test_an_answer_goes_from_the_step_that_asks_to_the_step_that_takes_it() -> None:

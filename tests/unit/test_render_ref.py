@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from blazen_nb.render.ref import RefView, ref_repr, size_words
+from blazen_nb.render.ref import RefView, ref_repr, size_words, stable_ref
 
 VIEW = RefView(
     type_name="torch.Tensor",
@@ -19,9 +19,13 @@ VIEW = RefView(
 
 def test_the_text_says_what_where_and_what_to_do_in_one_line() -> None:
     assert ref_repr(VIEW)[1] == (
-        "RemoteRef(torch.Tensor 4096 x 4096 torch.float16, 32.0 MiB, cuda:0, on gpu-box; "
+        "RemoteRef(torch.Tensor 4,096 x 4,096 torch.float16, 32.0 MiB, cuda:0, on gpu-box; "
         "stays there, remote cells that read it use it in place, fetch() brings a copy here)"
     )
+
+
+def test_the_stable_text_names_no_device() -> None:
+    assert stable_ref(VIEW) == "RemoteRef(torch.Tensor, 4,096 x 4,096 torch.float16, on gpu-box)"
 
 
 def test_what_is_not_known_is_left_out() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from blazen_nb.render import reprs
@@ -9,9 +11,6 @@ from tests.unit.render_story import INDEX_DOCS
 
 def every_repr() -> dict[str, reprs.Repr]:
     steps = tuple(shape.step_id for shape in INDEX_DOCS)
-    served = reprs.ServedRun(
-        run_id="4f1c09aa", state="running", workflow_name=HOSTILE, elapsed=14.2
-    )
     return {
         "PeerClient(gpu-box, connected, 3 steps)": reprs.peer_client_repr(
             reprs.PeerClientView(
@@ -28,20 +27,26 @@ def every_repr() -> dict[str, reprs.Repr]:
                 abandoned=1,
             )
         ),
-        "PeerServer(notebook-7f, serving)": reprs.peer_server_repr(
-            reprs.PeerServerView(
-                node_id="notebook-7f",
-                address="127.0.0.1:51734",
-                hints=(("Same machine", HOSTILE),),
-                runs=(served,),
+        "RunHandle(index_docs on gpu-box, running)": reprs.run_handle_repr(
+            reprs.RunHandleView(run_id="4f1c09aa", workflow_name="index_docs", node_id="gpu-box")
+        ),
+        "AsyncRunHandle(index_docs on gpu-box, failed)": reprs.run_handle_repr(
+            reprs.RunHandleView(
+                kind="AsyncRunHandle",
+                run_id=HOSTILE,
+                workflow_name="index_docs",
+                node_id="gpu-box",
+                state="failed",
+                message=HOSTILE,
             )
         ),
-        "WorkflowResult(index_docs, dict with 3 keys)": reprs.result_repr(
+        "WorkflowResult(index_docs, dict with 3 keys, 1 ref)": reprs.result_repr(
             reprs.ResultView(
                 workflow_name="index_docs",
                 kind="dict with 3 keys",
                 value_text=HOSTILE,
                 duration=19.6,
+                ref_owners=(HOSTILE,),
             )
         ),
         "Workflow(answer: 3 steps, StartEvent to StopEvent)": reprs.workflow_repr(
@@ -60,10 +65,17 @@ def test_a_repr_is_one_stable_line_and_a_complete_card(text: str) -> None:
     assert ("role", "group") in seen.attributes
 
 
-def test_a_server_that_stopped_says_so() -> None:
-    html, text = reprs.peer_server_repr(reprs.PeerServerView(node_id="n", state="stopped"))
-    assert text == "PeerServer(n, stopped)"
-    assert "Stopped" in Seen(html).text
+def test_the_card_of_a_handle_says_how_to_see_the_run_while_it_runs_and_then_how_it_ended() -> None:
+    view = reprs.RunHandleView(run_id="4f1c09aa-77", workflow_name="index_docs", node_id="gpu-box")
+    running, _ = reprs.run_handle_repr(view)
+    assert Seen(running).text == (
+        "Running index_docs on gpu-box run 4f1c09 "
+        "Seen live in any notebook by %blazen_attach 4f1c09aa-77"
+    )
+    lost, _ = reprs.run_handle_repr(
+        replace(view, state="lost", duration=3.0, message="the peer went away")
+    )
+    assert Seen(lost).text == "Lost index_docs on gpu-box 3.00 s run 4f1c09 the peer went away"
 
 
 def test_a_peer_tells_of_steps_that_did_not_stop() -> None:
