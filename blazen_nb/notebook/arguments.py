@@ -28,6 +28,8 @@ class RemoteArguments:
     """A connection's name, or an address; None for the default one."""
     out: tuple[str, ...] = ()
     """Variables to bring back, or the name for a workflow's result."""
+    push: tuple[str, ...] = ()
+    """Variables of the notebook to send on purpose."""
     timeout: float | None = None
     """Seconds."""
     input: Any = None
@@ -74,6 +76,11 @@ def _make_parser() -> _Parser:
         help="variables to bring back, as in a,b; for a workflow, the name that gets its WorkflowResult",
     )
     add(
+        "--push",
+        metavar="NAMES",
+        help="variables to send whatever their size, as in a,b; what is unchanged there is not sent again",
+    )
+    add(
         "--ref",
         action="store_true",
         help="values stay on the peer: the result and the variables of -o become RemoteRefs, as large ones always do",
@@ -116,7 +123,8 @@ def parse_line(line: str, namespace: Mapping[str, Any]) -> RemoteArguments:
         raise UsageError(_about_unknown(rest[0], line))
     return RemoteArguments(
         peer=_peer(words.peer, namespace),
-        out=_names(words.out, namespace),
+        out=_names(words.out, "-o", namespace),
+        push=_names(words.push, "--push", namespace),
         timeout=_seconds(words.timeout, namespace),
         input=None if words.input is None else read_value(words.input, namespace),
         keep_values=words.ref,
@@ -138,7 +146,7 @@ def _about_unknown(word: str, line: str) -> str:
         hint = f"; did you mean {starts[0]!r}?" if starts else near(option, options())
         return f"%%blazen_remote has no option {option!r}{hint}; {_HELP} lists them"
     if f", {word}" in line:
-        return f"unexpected {word!r}: names after -o have no spaces between them, as in -o a,b"
+        return f"unexpected {word!r}: names have no spaces between them, as in -o a,b"
     return (
         f"unexpected {word!r} in the line of %%blazen_remote: put parentheses around an expression "
         "with spaces; code belongs on the lines below"
@@ -154,13 +162,15 @@ def _peer(word: str | None, namespace: Mapping[str, Any]) -> str | None:
     return name
 
 
-def _names(word: str | None, namespace: Mapping[str, Any]) -> tuple[str, ...]:
+def _names(word: str | None, option: str, namespace: Mapping[str, Any]) -> tuple[str, ...]:
     if word is None:
         return ()
     names = [name.strip() for name in expand(word, namespace).split(",")]
     for name in names:
         if not name.isidentifier() or keyword.iskeyword(name):
-            raise UsageError(f"-o takes names of variables, as in -o a,b; {name!r} is none")
+            raise UsageError(
+                f"{option} takes names of variables, as in {option} a,b; {name!r} is none"
+            )
     return tuple(dict.fromkeys(names))
 
 

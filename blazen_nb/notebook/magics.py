@@ -105,7 +105,13 @@ class BlazenMagics(Magics):
             )
             state = RunState(run_id=handle.run_id, node_id=client.node_id, workflow_name=name)
         else:
-            shipment = pack(cell, self._shell.user_ns, client=client, cells=self._cells)
+            shipment = pack(
+                cell,
+                self._shell.user_ns,
+                client=client,
+                cells=self._cells,
+                push=arguments.push,
+            )
             handle = client.start_cell(
                 shipment.cell,
                 bundle=shipment.bundle,
@@ -114,6 +120,7 @@ class BlazenMagics(Magics):
                 outputs=arguments.out,
                 keep_values=arguments.keep_values,
             )
+            shipment.accepted()
             state = _new_state(shipment, client, handle)
         result = self._wait(handle, state, quiet=arguments.quiet)
         take_result(self._shell, result, arguments.out, is_workflow=not state.is_cell)

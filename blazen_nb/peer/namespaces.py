@@ -19,6 +19,7 @@ from blazen_nb.peer import capture
 from blazen_nb.peer.executors.kernel import KernelExecutor
 from blazen_nb.shipping.cell import forget_sources
 from blazen_nb.shipping.code import arrived_digests
+from blazen_nb.shipping.modules import forget_modules, own_modules
 from blazen_nb.wire.limits import Limits
 
 _numbers = itertools.count(1)
@@ -89,10 +90,21 @@ class Namespace:
             if name in arrived or (name not in self.globals and not hasattr(builtins, name))
         ]
 
+    def arrived(self, names: list[str]) -> dict[str, str]:
+        """Digests of those of the names that stand here as they arrived."""
+        digests = arrived_digests(self.globals)
+        return {name: digests[name] for name in names if name in digests}
+
+    def own_modules(self) -> dict[str, str]:
+        """Digests of the notebook's own modules that are here, by name."""
+        own = own_modules(self.id)
+        return own.digests if own is not None else {}
+
     def close(self) -> None:
         """End its threads and drop its variables."""
         self.executor.close()
         sys.modules.pop(self.id, None)
+        forget_modules(self.id)
         forget_sources(self.id)
         self.module.__dict__.clear()
         self._graphs.clear()
