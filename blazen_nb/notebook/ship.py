@@ -100,19 +100,16 @@ def pack(
     if further:
         needs = needs.without(further - client.find_names(sorted(further)).missing)
     needs.check()
-    digests = {name: bulk.digest for name, bulk in needs.pushed.items()}
-    unchanged = {name for name, digest in digests.items() if found.arrived.get(name) == digest}
-    pushed = {name: 0 if name in unchanged else bulk.size for name, bulk in needs.pushed.items()}
+    digests = needs.value_digests
+    values = needs.pushed
+    unchanged = {name for name in values if found.arrived.get(name) == digests[name]}
     needs = needs.without(unchanged)
     refs = _send_ahead(needs, user_ns, client)
     bundle = needs.bundle({name: encoded for name, (_, encoded) in refs.items()})
-    known = {**bundle.digests, **digests}
     return Shipment(
         cell=cell,
-        bundle=replace(
-            bundle, pushed={name: known[name] for name in push if name not in unchanged}
-        ),
-        pushed=pushed,
+        bundle=replace(bundle, pushed=frozenset(push) - unchanged),
+        pushed={name: 0 if name in unchanged else bulk.size for name, bulk in values.items()},
         refs=tuple(ref for ref, _ in refs.values()),
     )
 

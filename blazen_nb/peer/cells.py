@@ -24,7 +24,7 @@ from blazen_nb.shipping.cell import (
     parse_quietly,
     run_compiled,
 )
-from blazen_nb.shipping.code import CodeBundle, install_bundle
+from blazen_nb.shipping.code import CodeBundle, forget_replaced, install_bundle
 from blazen_nb.shipping.diversion import OpenLeaf
 from blazen_nb.shipping.environment import no_python_here
 from blazen_nb.shipping.imports import Imported, imports_in
@@ -88,6 +88,7 @@ class CellRun:
                 value = await run_compiled(self._compiled(), namespace.globals)
             finally:
                 namespace.variables = _left_behind()
+                forget_replaced(namespace.globals)
             new = self._steps_since(before)
         if new:
             self.is_workflow = True

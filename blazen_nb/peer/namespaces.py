@@ -18,7 +18,7 @@ from blazen_nb.errors import AssemblyError, ValidationError
 from blazen_nb.peer import capture
 from blazen_nb.peer.executors.kernel import KernelExecutor
 from blazen_nb.shipping.cell import forget_sources
-from blazen_nb.shipping.code import arrived_digests
+from blazen_nb.shipping.code import arrived_digests, is_there
 from blazen_nb.shipping.modules import forget_modules, own_modules
 from blazen_nb.wire.limits import Limits
 
@@ -78,17 +78,9 @@ class Namespace:
         return graph
 
     def missing(self, names: list[str]) -> list[str]:
-        """Those of the names that a cell here should bring along.
-
-        A name that arrived by shipping counts as missing, because its definition in the notebook may have changed
-        since; one that code here assigned is here.
-        """
-        arrived = arrived_digests(self.globals)
-        return [
-            name
-            for name in names
-            if name in arrived or (name not in self.globals and not hasattr(builtins, name))
-        ]
+        """Those of the names that a cell here should bring along."""
+        there = is_there(self.globals, names)
+        return [name for name in names if name not in there and not hasattr(builtins, name)]
 
     def arrived(self, names: list[str]) -> dict[str, str]:
         """Digests of those of the names that stand here as they arrived."""

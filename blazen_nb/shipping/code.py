@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -40,10 +40,12 @@ class CodeBundle:
     """The sender's Python minor version."""
     modules: tuple[SourceModule, ...] = ()
     """Modules of the user's own, those first that others import."""
-    pushed: Mapping[str, str] = field(default_factory=dict)
-    """Names that are set whatever code on the peer has assigned to them, with a digest of what they stand for."""
+    pushed: frozenset[str] = frozenset()
+    """Names that are set whatever code on the peer has assigned to them."""
     packages: Mapping[str, str] = field(default_factory=dict)
     """Import names of packages that are installed under another name; see ``missing.note_packages``."""
+    value_digests: Mapping[str, str] = field(default_factory=dict)
+    """Digests of values where they are of more than the value's own bytes: of the classes of its parts, too."""
 
     @property
     def digests(self) -> dict[str, str]:
@@ -56,12 +58,13 @@ class CodeBundle:
         for name, value in self.values:
             leaves = [part for tag, payload in value.leaves for part in (tag.encode(), payload)]
             parts[name] = [b"value", value.json, *leaves]
-        return {**{name: _digest(pieces) for name, pieces in parts.items()}, **self.pushed}
+        own = {name: digest_of(pieces) for name, pieces in parts.items()}
+        return {**own, **self.value_digests}
 
     @property
     def digest(self) -> str:
         """A digest of the whole bundle."""
-        return _digest(
+        return digest_of(
             [f"{name}={digest}".encode() for name, digest in sorted(self.digests.items())]
         )
 
@@ -70,6 +73,8 @@ class CodeBundle:
 class _Arrival:
     digest: str
     value: Any
+    stays: bool
+    """A pushed value: it is used as it stands until it is pushed again."""
 
 
 def install_bundle(
@@ -96,6 +101,7 @@ def install_bundle(
     note_packages(module_dict, bundle.packages)
     names_set = _install_modules(bundle, module_dict, namespace_id, arrivals)
     digests = bundle.digests
+    values = {name for name, _ in bundle.values}
     makers = _makers(bundle, module_dict, namespace_id, trusted, open_leaf)
     for name, make in makers.items():
         arrival = arrivals.get(name)
@@ -105,19 +111,39 @@ def install_bundle(
         if name in module_dict and not stands and name not in bundle.pushed:
             continue
         module_dict[name] = value = make()
-        arrivals[name] = _Arrival(digests[name], value)
+        arrivals[name] = _Arrival(digests[name], value, name in bundle.pushed and name in values)
         names_set.add(name)
     return names_set
 
 
 def arrived_digests(module_dict: dict[str, Any]) -> dict[str, str]:
     """Digests of the names that stand as they arrived; a name that code here assigned since is not among them."""
+    return {name: arrival.digest for name, arrival in _standing(module_dict)}
+
+
+def is_there(module_dict: dict[str, Any], names: Iterable[str]) -> set[str]:
+    """Those of the names that a cell can use as they are: assigned by code here, or pushed.
+
+    What arrived otherwise may have changed in the notebook since, and comes again.
+    """
+    coming = {name for name, arrival in _standing(module_dict) if not arrival.stays}
+    return {name for name in names if name in module_dict and name not in coming}
+
+
+def forget_replaced(module_dict: dict[str, Any]) -> None:
+    """Let go of what arrived under names that code has deleted or assigned anew."""
     arrivals: dict[str, _Arrival] = module_dict.get(_ARRIVED, {})
-    return {
-        name: arrival.digest
-        for name, arrival in list(arrivals.items())
+    for name in arrivals.keys() - dict(_standing(module_dict)):
+        del arrivals[name]
+
+
+def _standing(module_dict: dict[str, Any]) -> list[tuple[str, _Arrival]]:
+    arrivals: dict[str, _Arrival] = module_dict.get(_ARRIVED, {})
+    return [
+        (name, arrival)
+        for name, arrival in list(arrivals.items())  # another thread may be adding to them
         if module_dict.get(name, arrivals) is arrival.value
-    }
+    ]
 
 
 def _install_modules(
@@ -133,7 +159,7 @@ def _install_modules(
     for name, old, new in exchanged:
         arrival = arrivals.get(name)
         if arrival is not None and arrival.value is old:
-            arrivals[name] = _Arrival(arrival.digest, new)
+            arrivals[name] = replace(arrival, value=new)
     return {name for name, _, _ in exchanged}
 
 
@@ -221,7 +247,8 @@ def _open(
         raise type(error)(f"{name}: {error}") from error
 
 
-def _digest(pieces: list[bytes]) -> str:
+def digest_of(pieces: Iterable[bytes]) -> str:
+    """SHA-256 of these pieces, in hex."""
     digest = hashlib.sha256()
     for piece in pieces:
         digest.update(len(piece).to_bytes(8, "big"))

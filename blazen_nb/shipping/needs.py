@@ -10,7 +10,7 @@ from typing import Any
 
 from blazen_nb.errors import EnvironmentMismatchError, ShippingError
 from blazen_nb.shipping.bulk import Bulk
-from blazen_nb.shipping.code import CodeBundle, Import
+from blazen_nb.shipping.code import CodeBundle, Import, digest_of
 from blazen_nb.shipping.diversion import Diversion
 from blazen_nb.shipping.environment import python_minor
 from blazen_nb.shipping.finding import Finder
@@ -63,6 +63,23 @@ class Needs:
     def pushed(self) -> dict[str, Bulk]:
         """The values that travel by themselves, ahead of the cell."""
         return {name: part.bulk for name, part in self._chosen().items() if part.bulk is not None}
+
+    @property
+    def value_digests(self) -> dict[str, str]:
+        """Digests of the pushed values, and of values with parts of the user's own classes: they say those, too."""
+        chosen = self._chosen()
+        units = {name: part.unit for name, part in chosen.items() if part.unit}
+        definitions = CodeBundle(units=tuple(units.values())).digests
+        digests = {}
+        for name, part in chosen.items():
+            classes = [definitions[each] for each in sorted(part.free) if each in definitions]
+            classes += [source.digest for source in self._own.sources(part.modules)]
+            if part.bulk is not None:
+                digests[name] = digest_of(map(str.encode, [part.bulk.digest, *classes]))
+            elif part.value is not None and classes:
+                own = CodeBundle(values=((name, part.value),)).digest
+                digests[name] = digest_of(map(str.encode, [own, *classes]))
+        return digests
 
     @property
     def modules(self) -> tuple[SourceModule, ...]:
@@ -130,6 +147,7 @@ class Needs:
             values=tuple((name, value) for name, value in values.items() if value is not None),
             order=in_order(chosen),
             modules=self.modules,
+            value_digests=self.value_digests,
             packages=package_names(
                 self._own.installed, same_minor=self._peer_python == python_minor()
             ),

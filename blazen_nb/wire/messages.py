@@ -54,6 +54,7 @@ def bundle_message(bundle: CodeBundle) -> pb.CodeBundle:
         ],
         pushed=bundle.pushed,
         packages=bundle.packages,
+        digests=bundle.value_digests,
     )
 
 
@@ -72,8 +73,9 @@ def bundle_of(message: pb.CodeBundle) -> CodeBundle:
             SourceModule(name=m.name, text=m.text, label=m.label, is_package=m.is_package)
             for m in message.modules
         ),
-        pushed=dict(message.pushed),
+        pushed=frozenset(message.pushed),
         packages=dict(message.packages),
+        value_digests=dict(message.digests),
     )
 
 

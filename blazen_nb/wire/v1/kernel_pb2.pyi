@@ -212,15 +212,15 @@ class Import(_message.Message):
     def __init__(self, name: _Optional[str] = ..., module: _Optional[str] = ..., attribute: _Optional[str] = ...) -> None: ...
 
 class CodeBundle(_message.Message):
-    __slots__ = ("units", "imports", "values", "order", "python", "modules", "pushed", "packages")
-    class PushedEntry(_message.Message):
+    __slots__ = ("units", "imports", "values", "order", "python", "modules", "pushed", "packages", "digests")
+    class PackagesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
-    class PackagesEntry(_message.Message):
+    class DigestsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -235,15 +235,17 @@ class CodeBundle(_message.Message):
     MODULES_FIELD_NUMBER: _ClassVar[int]
     PUSHED_FIELD_NUMBER: _ClassVar[int]
     PACKAGES_FIELD_NUMBER: _ClassVar[int]
+    DIGESTS_FIELD_NUMBER: _ClassVar[int]
     units: _containers.RepeatedCompositeFieldContainer[SourceUnit]
     imports: _containers.RepeatedCompositeFieldContainer[Import]
     values: _containers.RepeatedCompositeFieldContainer[NamedValue]
     order: _containers.RepeatedScalarFieldContainer[str]
     python: str
     modules: _containers.RepeatedCompositeFieldContainer[SourceModule]
-    pushed: _containers.ScalarMap[str, str]
+    pushed: _containers.RepeatedScalarFieldContainer[str]
     packages: _containers.ScalarMap[str, str]
-    def __init__(self, units: _Optional[_Iterable[_Union[SourceUnit, _Mapping]]] = ..., imports: _Optional[_Iterable[_Union[Import, _Mapping]]] = ..., values: _Optional[_Iterable[_Union[NamedValue, _Mapping]]] = ..., order: _Optional[_Iterable[str]] = ..., python: _Optional[str] = ..., modules: _Optional[_Iterable[_Union[SourceModule, _Mapping]]] = ..., pushed: _Optional[_Mapping[str, str]] = ..., packages: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    digests: _containers.ScalarMap[str, str]
+    def __init__(self, units: _Optional[_Iterable[_Union[SourceUnit, _Mapping]]] = ..., imports: _Optional[_Iterable[_Union[Import, _Mapping]]] = ..., values: _Optional[_Iterable[_Union[NamedValue, _Mapping]]] = ..., order: _Optional[_Iterable[str]] = ..., python: _Optional[str] = ..., modules: _Optional[_Iterable[_Union[SourceModule, _Mapping]]] = ..., pushed: _Optional[_Iterable[str]] = ..., packages: _Optional[_Mapping[str, str]] = ..., digests: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class SourceModule(_message.Message):
     __slots__ = ("name", "text", "label", "is_package")
