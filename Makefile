@@ -20,7 +20,7 @@ export PROTO_PYTHON ?= $(wildcard $(CURDIR)/$(PROTO_VENV)/bin/python)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint types contracts unit notebooks bench proto proto-tools binder clean
+.PHONY: help demo test lint types contracts unit notebooks bench proto proto-tools peer-venvs binder clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | \
@@ -62,6 +62,9 @@ proto: proto-tools  ## generate the stubs from proto/ with the pinned tool
 		--grpc_python_out=. $$(cd proto && find . -name '*.proto' | sed 's|^\./||' | sort)
 
 proto-tools: $(PROTO_VENV)/.made  ## the generator's own environment; with it the stubs are tested too
+
+peer-venvs: $(BIN)/python  ## environments of the other Pythons on this machine; with them peers of those are tested too
+	$(BIN)/python tests/peer/pythons.py
 
 binder:  ## a throw-away environment from binder's files, and notebook 01 in it
 	rm -rf $(BINDER_VENV)

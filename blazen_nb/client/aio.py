@@ -17,10 +17,12 @@ from blazen_nb.client.ref_calls import AsyncRefCalls
 from blazen_nb.client.requests import (
     ANSWER_SECONDS,
     LATER_SECONDS,
+    FoundNames,
     PeerInfo,
     answer_of,
     cell_request,
     encoded_input,
+    found_names,
     info_of,
     json_input,
     no_answer,
@@ -34,6 +36,7 @@ from blazen_nb.errors import WorkflowTimeoutError
 from blazen_nb.shipping.cell import CellSource
 from blazen_nb.shipping.code import CodeBundle
 from blazen_nb.wire import io_loop
+from blazen_nb.wire.messages import bundle_message
 from blazen_nb.wire.tls import ClientTls
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
@@ -109,10 +112,18 @@ class AsyncPeerClient(AsyncRefCalls, AsyncRunCalls):
         """Return once the peer has answered."""
         await self._ask("pong", urgent=True, ping=pb.Ping())
 
-    async def missing_names(self, names: Iterable[str]) -> set[str]:
-        """Those of the names that a cell must bring along, because the session's namespace does not have them."""
-        answer = await self._ask("missing_names", find_names=pb.FindNames(names=list(names)))
-        return set(answer.names)
+    async def find_names(self, names: Iterable[str]) -> FoundNames:
+        """Which of the names the session's namespace has, so that a cell need not bring them along."""
+        request = pb.FindNames(names=list(names))
+        return found_names(await self._ask("missing_names", find_names=request))
+
+    async def send_code(self, bundle: CodeBundle) -> None:
+        """Return once what is in the bundle is in the session's namespace.
+
+        Raises:
+            ShippingError: It cannot be made there.
+        """
+        await self._ask("registered", register_code=pb.RegisterCode(bundle=bundle_message(bundle)))
 
     async def register_steps(self, functions: Sequence[Callable[..., Any]]) -> list[str]:
         """The IDs under which the peer now knows these functions as steps of the session's namespace.

@@ -147,7 +147,8 @@ class PeerLink:
     @property
     def same_minor(self) -> bool:
         """Whether the peer runs this Python minor, so that functions may travel by value."""
-        return self.welcome.python == python_minor()
+        # One that does not say it speaks Blazen's wire, and that refuses whatever is not JSON.
+        return self.welcome.python in ("", python_minor())
 
     @property
     def is_trusted(self) -> bool:

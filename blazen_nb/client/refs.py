@@ -166,10 +166,13 @@ class RemoteRef(Ref):
             "fetch() it and pickle the value, or give the RemoteRef itself to a run on that peer"
         )
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
+        return None if is_static() else self._shown()[0]
+
+    def _shown(self) -> tuple[str, str]:
         from blazen_nb.render.ref import ref_repr
 
-        return ref_repr(self._view())[0]
+        return ref_repr(self._view())
 
     def _repr_pretty_(self, p: Any, cycle: bool) -> None:
         from blazen_nb.render.ref import stable_ref
@@ -191,9 +194,7 @@ class RemoteRef(Ref):
         )
 
     def __repr__(self) -> str:
-        from blazen_nb.render.ref import ref_repr
-
-        return ref_repr(self._view())[1]
+        return self._shown()[1]
 
 
 class LinkRefs:

@@ -90,6 +90,27 @@ class PeerInfo:
         return peer_info_repr(view)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundNames:
+    """What a session's namespace has of what a cell needs."""
+
+    missing: frozenset[str]
+    """Names that the cell must bring along."""
+    arrived: dict[str, str]
+    """Digests of those of the names that stand there as they arrived."""
+    modules: dict[str, str]
+    """Digests of all modules of the notebook's own that are there."""
+
+
+def found_names(answer: pb.MissingNames) -> FoundNames:
+    """The answer to the question for names."""
+    return FoundNames(
+        missing=frozenset(answer.names),
+        arrived=dict(answer.arrived),
+        modules=dict(answer.modules),
+    )
+
+
 def client_repr(link: PeerLink) -> tuple[str, str]:
     """A client's card and its stable text, from what it knows without asking."""
     from blazen_nb.render.reprs import PeerClientView, peer_client_repr

@@ -10,6 +10,7 @@ from blazen_nb.client.link import PeerLink
 from blazen_nb.engine.step import Step
 from blazen_nb.errors import ShippingError, ValidationError
 from blazen_nb.shipping.needs import find_needs
+from blazen_nb.shipping.pickling import find_object
 from blazen_nb.shipping.sources import RecordedCells
 from blazen_nb.wire.messages import bundle_message
 from blazen_nb.wire.v1 import kernel_pb2 as pb
@@ -26,6 +27,7 @@ def steps_bundle(functions: Sequence[Callable[..., Any]], link: PeerLink) -> pb.
     require_sessions(link, "register_steps()")
     scope: dict[str, Any] = {}
     names = []
+    home = "__main__"
     for function in functions:
         plain = function.function if isinstance(function, Step) else function
         name = getattr(plain, "__name__", "")
@@ -33,15 +35,19 @@ def steps_bundle(functions: Sequence[Callable[..., Any]], link: PeerLink) -> pb.
             raise ShippingError(
                 f"{name or function!r} has no name to be found by; define it with def"
             )
-        scope.update(getattr(plain, "__globals__", {}))
+        module = getattr(plain, "__module__", None) or "__main__"
+        named = find_object(module, getattr(plain, "__qualname__", "")) is function
+        if not named:
+            home = module  # what is around a function that no module has by name is as good as a notebook
+        if module == home:
+            scope.update(getattr(plain, "__globals__", {}))
         scope[name] = function
         names.append(name)
-    home = getattr(plain, "__module__", "__main__") if names else "__main__"
     needs = find_needs(
         names,
         scope,
         cells=RecordedCells(),
-        same_minor=link.same_minor,
+        peer_python=link.welcome.python,
         home=home,
         diversion=link.refs,
     )

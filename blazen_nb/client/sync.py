@@ -14,10 +14,12 @@ from blazen_nb.client.ref_calls import RefCalls
 from blazen_nb.client.requests import (
     ANSWER_SECONDS,
     LATER_SECONDS,
+    FoundNames,
     PeerInfo,
     answer_of,
     cell_request,
     encoded_input,
+    found_names,
     info_of,
     json_input,
     no_answer,
@@ -33,6 +35,7 @@ from blazen_nb.errors import ValidationError, WorkflowTimeoutError
 from blazen_nb.shipping.cell import CellSource
 from blazen_nb.shipping.code import CodeBundle
 from blazen_nb.wire import io_loop
+from blazen_nb.wire.messages import bundle_message
 from blazen_nb.wire.tls import ClientTls
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
@@ -98,9 +101,14 @@ class PeerClient(RefCalls, RunCalls):
         """See ``AsyncPeerClient.ping``."""
         self._ask("pong", urgent=True, ping=pb.Ping())
 
-    def missing_names(self, names: Iterable[str]) -> set[str]:
-        """See ``AsyncPeerClient.missing_names``."""
-        return set(self._ask("missing_names", find_names=pb.FindNames(names=list(names))).names)
+    def find_names(self, names: Iterable[str]) -> FoundNames:
+        """See ``AsyncPeerClient.find_names``."""
+        request = pb.FindNames(names=list(names))
+        return found_names(self._ask("missing_names", find_names=request))
+
+    def send_code(self, bundle: CodeBundle) -> None:
+        """See ``AsyncPeerClient.send_code``."""
+        self._ask("registered", register_code=pb.RegisterCode(bundle=bundle_message(bundle)))
 
     def register_steps(self, functions: Sequence[Callable[..., Any]]) -> list[str]:
         """See ``AsyncPeerClient.register_steps``."""

@@ -11,6 +11,9 @@ from typing import Any
 from blazen_nb.engine.step import Step
 from blazen_nb.errors import UnknownStepError
 
+OWN_MODULES = "_own"
+"""Modules of the user's own stand, on a peer, below a package with the name of their namespace and this."""
+
 
 class StepRegistry:
     """Steps by ID; registering an ID again replaces the step for later runs, runs in flight keep the one they have.
@@ -69,10 +72,12 @@ class StepRegistry:
         return self.version + (self._parent.total_version() if self._parent is not None else 0)
 
     def default_step_id(self, function: Callable[..., Any]) -> str:
-        """``module::name``; a namespace's own module counts as ``__main__``, as in the notebook it stands for."""
+        """``module::name``, the module as in the notebook that a namespace stands for."""
         module = getattr(function, "__module__", None) or "__main__"
         if module == self._module_name:
             module = "__main__"
+        elif self._module_name:
+            module = module.removeprefix(f"{self._module_name}{OWN_MODULES}.")
         return f"{module}::{getattr(function, '__qualname__', 'step').rpartition('<locals>.')[2]}"
 
 

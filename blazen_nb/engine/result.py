@@ -60,8 +60,8 @@ class WorkflowResult:
         """US dollars that the steps recorded."""
         return self.usage.cost_usd
 
-    def _repr_html_(self) -> str:
-        return self._shown()[0]
+    def _repr_html_(self) -> str | None:
+        return None if is_static() else self._shown()[0]
 
     def _repr_pretty_(self, p: Any, cycle: bool) -> None:
         p.text(self._shown()[1] if is_static() else repr(self))

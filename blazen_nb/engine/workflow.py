@@ -23,6 +23,7 @@ from blazen_nb.engine.step import Step
 from blazen_nb.engine.workers import shared_pool
 from blazen_nb.errors import ValidationError
 from blazen_nb.events import StartEvent, current_step
+from blazen_nb.render.static import is_static
 
 if TYPE_CHECKING:
     from blazen_nb.engine.builder import WorkflowBuilder
@@ -241,8 +242,8 @@ class Workflow:
         started[0].start(event)
         return handler
 
-    def _repr_html_(self) -> str:
-        return self._shown()[0]
+    def _repr_html_(self) -> str | None:
+        return None if is_static() else self._shown()[0]
 
     def _repr_pretty_(self, p: Any, cycle: bool) -> None:
         p.text(self._shown()[1])

@@ -28,6 +28,8 @@ class RemoteArguments:
     """Names of connections, or addresses; empty for the default one."""
     out: tuple[str, ...] = ()
     """Variables to bring back, or the name for a workflow's result, or for the handle of a run left alone."""
+    push: tuple[str, ...] = ()
+    """Variables of the notebook to send on purpose."""
     timeout: float | None = None
     """Seconds."""
     input: Any = None
@@ -69,6 +71,11 @@ def _make_parser() -> MagicParser:
         "--out",
         metavar="NAMES",
         help="variables to bring back, as in a,b; for a workflow, the name that gets its WorkflowResult",
+    )
+    add(
+        "--push",
+        metavar="NAMES",
+        help="variables to send whatever their size, as in a,b; what is unchanged there is not sent again",
     )
     add(
         "--ref",
@@ -138,7 +145,8 @@ def parse_line(line: str, namespace: Mapping[str, Any]) -> RemoteArguments:
         )
     return RemoteArguments(
         peers=peers_in(words.peer, namespace),
-        out=names_in(words.out, namespace),
+        out=names_in(words.out, "-o", namespace),
+        push=names_in(words.push, "--push", namespace),
         timeout=_seconds(words.timeout, namespace),
         input=None if words.input is None else read_value(words.input, namespace),
         keep_values=words.ref,

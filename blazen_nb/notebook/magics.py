@@ -88,13 +88,18 @@ class BlazenMagics(Magics):
         # The prompt's number: execution_count is one ahead of it since IPython 9.16.
         return "cell" if is_static() else f"cell [{self._shell.displayhook.prompt_count}]"
 
+    def _transformed(self, cell: str) -> str:
+        # Not the shell's own transform_cell: it takes a lone `load()` for %load where this kernel has no such name.
+        text: str = self._shell.input_transformer_manager.transform_cell(cell)
+        return text
+
     def _checked(self, cell: str) -> CellSource:
         """The cell's source, known to compile, on the lines that it has in the notebook."""
         lines = self._raw_cell.splitlines()
         above = [n for n, text in enumerate(lines) if text.lstrip().startswith("%%blazen_remote")]
         try:
             return parse_cell(
-                self._shell.transform_cell(cell),
+                self._transformed(cell),
                 label=self._label,
                 first_line=(above[0] if above else 0) + 2,
                 futures=futures_in(self._shell.compile.flags),

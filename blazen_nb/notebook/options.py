@@ -56,7 +56,7 @@ class MagicParser(argparse.ArgumentParser):
             hint = f"; did you mean {starts[0]!r}?" if starts else near(option, self.options)
             return f"{self.prog} has no option {option!r}{hint}; {self._help_line} lists them"
         if f", {word}" in line:
-            return f"unexpected {word!r}: names after -o have no spaces between them, as in -o a,b"
+            return f"unexpected {word!r}: names have no spaces between them, as in -o a,b"
         return (
             f"unexpected {word!r} in the line of {self.prog}: put parentheses around an expression "
             "with spaces; code belongs on the lines below"
@@ -68,8 +68,8 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, width=99)  # the same in every notebook, whatever COLUMNS says
 
 
-def names_in(word: str | None, namespace: Mapping[str, Any]) -> tuple[str, ...]:
-    """The variables that the word names, ``a,b``.
+def names_in(word: str | None, option: str, namespace: Mapping[str, Any]) -> tuple[str, ...]:
+    """The variables that the option's word names, ``a,b``.
 
     Raises:
         UsageError: One of them is no name.
@@ -79,7 +79,9 @@ def names_in(word: str | None, namespace: Mapping[str, Any]) -> tuple[str, ...]:
     names = [name.strip() for name in expand(word, namespace).split(",")]
     for name in names:
         if not name.isidentifier() or keyword.iskeyword(name):
-            raise UsageError(f"-o takes names of variables, as in -o a,b; {name!r} is none")
+            raise UsageError(
+                f"{option} takes names of variables, as in {option} a,b; {name!r} is none"
+            )
     return tuple(dict.fromkeys(names))
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # grpc takes a while to load, and loading the extension must 
 
 EXPOSE = "--expose"
 """The option of ``%blazen_serve``."""
+OUT = "-o"
+"""That of ``%blazen_connect``."""
 
 
 @magics_class
@@ -39,13 +41,18 @@ class PeerMagics(Magics):
         this machine; with ``--launch``, one in this kernel where there is none yet. ``%blazen_connect local`` is
         short for ``%blazen_connect local local``. The token comes from BLAZEN_PEER_TOKEN, else from the peer's
         connection file; for ``https://`` BLAZEN_PEER_CA names the file of the CA to trust, BLAZEN_PEER_CERT and
-        BLAZEN_PEER_KEY those of the certificate to show.
+        BLAZEN_PEER_KEY those of the certificate to show. ``-o client`` binds the connection to a variable: a
+        PeerClient in the namespace of this notebook's cells.
         """
-        words = self._words(line)
+        words, variable = _take_option(self._words(line), OUT)
+        if variable is not None and not variable.isidentifier():
+            raise UsageError(f"-o takes the name of a variable, not {variable!r}")
         may_launch = "--launch" in words
         names = [word for word in words if word != "--launch"]
         name, *address = names if names != [LOCAL] else [LOCAL, LOCAL]
-        usage = "%blazen_connect NAME ADDRESS, or %blazen_connect NAME local [--launch]"
+        usage = (
+            "%blazen_connect NAME ADDRESS [-o VARIABLE], or %blazen_connect NAME local [--launch]"
+        )
         if len(address) != 1 or name.startswith("-") or (may_launch and address != [LOCAL]):
             raise UsageError(usage)
         try:
@@ -54,6 +61,8 @@ class PeerMagics(Magics):
             client = kernel_peers.connect(name, address[0], namespace=self._namespace)
         except BlazenError as error:
             raise shown(error) from error.__cause__
+        if variable is not None:
+            self._shell.push({variable: client})
         sys.stdout.write(f"{name}: connected to peer {client.node_id}\n")
 
     @no_var_expand

@@ -63,7 +63,10 @@ def start_cell(
     if arguments.fresh:
         for client in clients:
             client.reset_namespace()
-    shipments = {id(client): pack(cell, user_ns, client=client, cells=cells) for client in clients}
+    shipments = {
+        id(client): pack(cell, user_ns, client=client, cells=cells, push=arguments.push)
+        for client in clients
+    }
 
     def start(client: PeerClient) -> RemoteRun:
         shipment = shipments[id(client)]
@@ -75,6 +78,7 @@ def start_cell(
             outputs=() if arguments.detach else arguments.out,
             keep_values=arguments.keep_values,
         )
+        shipment.accepted()
         return RemoteRun(client, handle, _state_of(shipment, client, handle))
 
     return _start_all(clients, start)

@@ -104,7 +104,7 @@ class RunMagics(Magics):
             return
         if rest:
             raise UsageError(_parser.about_unknown(rest[0], line))
-        names = names_in(words.out, self._shell.user_ns)
+        names = names_in(words.out, "-o", self._shell.user_ns)
         where = output_in(words.output) or self._settings.output
         try:
             run = self._attached(expand(words.run, self._shell.user_ns))

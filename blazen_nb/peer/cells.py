@@ -16,9 +16,19 @@ from blazen_nb.events import START, Event, StopEvent, current_step
 from blazen_nb.peer import capture
 from blazen_nb.peer.executors.kernel import CELL_STEP
 from blazen_nb.peer.namespaces import Namespace
-from blazen_nb.shipping.cell import CellSource, compile_cell, file_name_for, run_compiled
-from blazen_nb.shipping.code import CodeBundle, install_bundle
+from blazen_nb.shipping.cell import (
+    CellSource,
+    CompiledCell,
+    compile_cell,
+    file_name_for,
+    parse_quietly,
+    run_compiled,
+)
+from blazen_nb.shipping.code import CodeBundle, forget_replaced, install_bundle
 from blazen_nb.shipping.diversion import OpenLeaf
+from blazen_nb.shipping.environment import no_python_here
+from blazen_nb.shipping.imports import Imported, imports_in
+from blazen_nb.shipping.modules import is_own, own_modules
 
 
 class CellRun:
@@ -48,6 +58,7 @@ class CellRun:
         """Values of the wanted variables, once the cell has run."""
         self.display: tuple[dict[str, Any], dict[str, Any]] | None = None
         """The last value's mimebundle and metadata; None where it is None or the cell defined a workflow."""
+        self._imported: tuple[Imported, ...] = ()
         self.is_workflow = False
         """The cell registered steps, so the run's result is their workflow's."""
 
@@ -75,15 +86,11 @@ class CellRun:
                     trusted=self._trusted,
                     open_leaf=self._open_leaf,
                 )
-                compiled = compile_cell(self._cell, file_name_for(self._cell, namespace.id))
-                value = await run_compiled(compiled, namespace.globals)
+                value = await run_compiled(self._compiled(), namespace.globals)
             finally:
                 namespace.variables = _left_behind()
-            new = [
-                step
-                for step_id, step in namespace.registry.own().items()
-                if before.get(step_id) is not step
-            ]
+                forget_replaced(namespace.globals)
+            new = self._steps_since(before)
         if new:
             self.is_workflow = True
             return Continuation(Graph(new), event)
@@ -91,6 +98,33 @@ class CellRun:
         if value is not None:
             self.display = capture.mimebundle(value)
         return StopEvent(result=value)
+
+    def _compiled(self) -> CompiledCell:
+        namespace = self._namespace
+        try:
+            self._imported = imports_in(parse_quietly(self._cell.text, self._cell.label))
+            compiled = compile_cell(self._cell, file_name_for(self._cell, namespace.id))
+        except SyntaxError as error:  # it compiled in the notebook
+            raise no_python_here(self._cell.label, error, self._bundle.python) from error
+        own = own_modules(namespace.id)
+        if own is not None:
+            own.note_imports(self._imported)
+        return compiled
+
+    def _steps_since(self, before: dict[str, Step]) -> list[Step]:
+        """Steps that the cell brought. Those it imports count where it defines others, and every time it does."""
+        namespace = self._namespace
+        new = {
+            step_id: step
+            for step_id, step in namespace.registry.own().items()
+            if before.get(step_id) is not step and not is_own(step.function, namespace.id)
+        }
+        for each in self._imported if new else ():
+            for _, name in each.names if each.at_top else ():
+                found = namespace.globals.get(name)
+                if isinstance(found, Step):
+                    new[found.step_id] = found
+        return list(new.values())
 
     def _collect(self) -> None:
         for name in self._wanted:

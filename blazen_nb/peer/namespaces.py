@@ -18,7 +18,8 @@ from blazen_nb.errors import AssemblyError, ValidationError
 from blazen_nb.peer import capture
 from blazen_nb.peer.executors.kernel import KernelExecutor
 from blazen_nb.shipping.cell import forget_sources
-from blazen_nb.shipping.code import arrived_digests
+from blazen_nb.shipping.code import arrived_digests, is_there
+from blazen_nb.shipping.modules import forget_modules, own_modules
 from blazen_nb.wire.limits import Limits
 
 _numbers = itertools.count(1)
@@ -79,6 +80,7 @@ class Namespace:
             self.registry = StepRegistry(process_registry, module_name=self.id)
             self.variables = {}
             self._graphs.clear()
+            forget_modules(self.id)
             forget_sources(self.id)
             done()
 
@@ -106,22 +108,25 @@ class Namespace:
         return graph
 
     def missing(self, names: list[str]) -> list[str]:
-        """Those of the names that a cell here should bring along.
+        """Those of the names that a cell here should bring along."""
+        there = is_there(self.globals, names)
+        return [name for name in names if name not in there and not hasattr(builtins, name)]
 
-        A name that arrived by shipping counts as missing, because its definition in the notebook may have changed
-        since; one that code here assigned is here.
-        """
-        arrived = arrived_digests(self.globals)
-        return [
-            name
-            for name in names
-            if name in arrived or (name not in self.globals and not hasattr(builtins, name))
-        ]
+    def arrived(self, names: list[str]) -> dict[str, str]:
+        """Digests of those of the names that stand here as they arrived."""
+        digests = arrived_digests(self.globals)
+        return {name: digests[name] for name in names if name in digests}
+
+    def own_modules(self) -> dict[str, str]:
+        """Digests of the notebook's own modules that are here, by name."""
+        own = own_modules(self.id)
+        return own.digests if own is not None else {}
 
     def close(self) -> None:
         """End its threads and drop its variables."""
         self.executor.close()
         sys.modules.pop(self.id, None)
+        forget_modules(self.id)
         forget_sources(self.id)
         self.module.__dict__.clear()
         self._graphs.clear()

@@ -135,10 +135,11 @@ class RunRecord:
                 yield from self._cut_text(update.output_cut)
 
     def _cut_text(self, cut: pb.OutputCutUpdate) -> Iterator[bytes]:
-        for offset in range(cut.log_offset, cut.log_offset + cut.log_size, _LOG_CHUNK):
+        end = cut.log_offset + cut.log_size
+        for offset in range(cut.log_offset, end, _LOG_CHUNK):
             with self.lock:
-                size = min(_LOG_CHUNK, cut.log_offset + cut.log_size - offset)
-                yield self._log.read(offset, size)
+                piece = self._log.read(offset, min(_LOG_CHUNK, end - offset))
+            yield piece  # without the lock: whoever reads on may do so on another thread
 
     @property
     def was_taken(self) -> bool:

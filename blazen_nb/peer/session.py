@@ -112,8 +112,13 @@ class Session:
         )
 
     def _find_names(self, request_id: int, request: pb.FindNames) -> None:
-        missing = self.namespace.missing(list(request.names))
-        self._reply(request_id, missing_names=pb.MissingNames(names=missing))
+        names = list(request.names)
+        answer = pb.MissingNames(
+            names=self.namespace.missing(names),
+            arrived=self.namespace.arrived(names),
+            modules=self.namespace.own_modules(),
+        )
+        self._reply(request_id, missing_names=answer)
 
     def _cancel_run(self, request_id: int, request: pb.CancelRun) -> None:
         run = self._peer.runs.find(request.run_id, self.identity)

@@ -8,6 +8,7 @@ out, as it lies. A leaf under the tag ``buffers`` says which of them it needs:
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,23 @@ class Bulk(NamedTuple):
     """JSON, leaves, buffers."""
     tags: tuple[str, ...]
     """Codec tags of the leaves."""
+    references: frozenset[str] = frozenset()
+    """As of an EncodedValue."""
+    modules: frozenset[str] = frozenset()
+    """As of an EncodedValue."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all parts together."""
+        return sum(self.sizes)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all of it."""
+        digest = hashlib.sha256(repr((self.tags, self.sizes)).encode())
+        for part in self.parts:
+            digest.update(part)
+        return digest.hexdigest()
 
     @property
     def sizes(self) -> list[int]:
@@ -41,16 +59,29 @@ class Bulk(NamedTuple):
                 yield part[start : start + size]
 
 
-def encode_bulk(value: Any, *, same_minor: bool = True, home: str = "__main__") -> Bulk:
+def encode_bulk(
+    value: Any, *, same_minor: bool = True, home: str = "__main__", current: bool = False
+) -> Bulk:
     """The value in parts; what its buffers hold must not change until they have travelled.
+
+    Args:
+        value: Anything that can travel.
+        same_minor: As for ``values.encode``.
+        home: As for ``values.encode``.
+        current: As for ``values.encode``.
 
     Raises:
         EncodeError: It cannot travel.
     """
-    lender = _Lender(same_minor, home)
-    encoded = encode(value, same_minor=same_minor, home=home, diversion=lender)
+    lender = _Lender(same_minor, home, current)
+    encoded = encode(value, same_minor=same_minor, home=home, diversion=lender, current=current)
     inline = [memoryview(encoded.json), *(memoryview(payload) for _, payload in encoded.leaves)]
-    return Bulk((*inline, *lender.buffers), tuple(tag for tag, _ in encoded.leaves))
+    return Bulk(
+        (*inline, *lender.buffers),
+        tuple(tag for tag, _ in encoded.leaves),
+        encoded.references | lender.references,
+        encoded.modules | lender.modules,
+    )
 
 
 def encode_raw(value: Any, *, same_minor: bool = True, home: str = "__main__") -> Bulk:
@@ -128,10 +159,13 @@ class _Lender:
 
     largest_leaf: int | None = None
 
-    def __init__(self, same_minor: bool, home: str) -> None:
+    def __init__(self, same_minor: bool, home: str, current: bool) -> None:
         self._same_minor = same_minor
         self._home = home
+        self._current = current
         self.buffers: list[memoryview] = []
+        self.references: frozenset[str] = frozenset()
+        self.modules: frozenset[str] = frozenset()
 
     def take(self, value: Any) -> Leaf | None:
         """See Diversion."""
@@ -154,13 +188,20 @@ class _Lender:
 
     def _pickled(self, value: Any) -> Leaf | None:
         pickling = Pickling(
-            same_minor=self._same_minor, home=self._home, named=(), limit=None, defining=""
+            same_minor=self._same_minor,
+            home=self._home,
+            named=(),
+            limit=None,
+            defining="",
+            current=self._current,
         )
         pickling.buffers = []
         try:
             tag, payload = pickling.dump(value)
         except Exception:  # then it cannot travel, and encode() says why
             return None
+        self.references |= pickling.references
+        self.modules |= pickling.modules
         if not pickling.buffers:
             return tag, payload
         first = len(self.buffers)

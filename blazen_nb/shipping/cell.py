@@ -22,7 +22,9 @@ from typing import Any
 
 from blazen_nb.errors import ShippingError, ValidationError
 
-_FILE_NAME = re.compile(r"<(?P<label>[^<>]+) (?P<digest>[0-9a-f]{8}) (?P<namespace>\S+)>")
+_FILE_NAME = re.compile(
+    r"<(?P<module>module )?(?P<label>[^<>]+) (?P<digest>[0-9a-f]{8}) (?P<namespace>\S+)>"
+)
 _SHELL_CALLS = frozenset({"system", "getoutput"})
 _MAGIC_CALLS = frozenset({"run_line_magic", "run_cell_magic"})
 _warning_filters = Lock()
@@ -137,7 +139,18 @@ def file_name_for(cell: CellSource, namespace_id: str) -> str:
 def cell_label(file_name: str) -> str | None:
     """``cell [3]`` for a file name made by ``file_name_for``; None for every other file."""
     match = _FILE_NAME.fullmatch(file_name)
-    return match["label"] if match else None
+    return match["label"] if match and not match["module"] else None
+
+
+def module_file_name(label: str, digest: str, namespace_id: str) -> str:
+    """The file name of a shipped module's code in this namespace, as ``file_name_for`` for a cell's."""
+    return f"<module {re.sub(r'[<>]', '', label)} {digest[:8]} {_word(namespace_id)}>"
+
+
+def module_label(file_name: str) -> str | None:
+    """``lib/tools.py`` for a file name made by ``module_file_name``; None for every other file."""
+    match = _FILE_NAME.fullmatch(file_name)
+    return match["label"] if match and match["module"] else None
 
 
 def remember_label(cell: CellSource) -> None:
@@ -157,10 +170,10 @@ def register_source(file_name: str, text: str) -> None:
 
 
 def forget_sources(namespace_id: str) -> None:
-    """Drop the texts of this namespace's cells from linecache, when the namespace ends."""
+    """Drop the texts of this namespace's cells and modules from linecache, when the namespace ends."""
     end = f" {_word(namespace_id)}>"
     for file_name in [name for name in linecache.cache if name.endswith(end)]:
-        if cell_label(file_name):
+        if _FILE_NAME.fullmatch(file_name):
             del linecache.cache[file_name]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from blazen_nb.events import is_json
 from blazen_nb.shipping.arrays import ARRAY, SCALAR, array_codec_takes
+from blazen_nb.shipping.modules import notebook_name
 from blazen_nb.shipping.pickling import PLAIN
 
 JSON = "json"
@@ -61,10 +62,11 @@ class RefInfo:
 def describe(value: Any) -> Described:
     """What the value is; an attribute that fails to answer is left out."""
     kind = type(value)
-    own = kind.__module__ in ("builtins", "__main__") or kind.__module__.startswith("blazen_ns_")
+    module = notebook_name(kind.__module__)
+    own = module in ("builtins", "__main__") or module.startswith("blazen_ns_")
     return Described(
         type_tag=tag_of(value),
-        type_name=kind.__qualname__ if own else f"{kind.__module__}.{kind.__qualname__}",
+        type_name=kind.__qualname__ if own else f"{module}.{kind.__qualname__}",
         shape=_asked(value, "shape", _shape),
         dtype=_asked(value, "dtype", str) or "",
         size=_size(value),

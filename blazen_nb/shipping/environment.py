@@ -19,8 +19,31 @@ def require_same_minor(local: str, remote: str, what: str) -> None:
         EnvironmentMismatchError: naming both versions and what could not travel.
     """
     if local != remote:
-        raise EnvironmentMismatchError(
-            f"{what} can only travel as bytecode, and that needs the same Python minor version: "
-            f"this side runs {local}, the other {remote}. Define it in a cell or a .py file so that "
-            f"its source can travel, or use Python {remote} on this side."
-        )
+        raise bytecode_refusal(what, f"this side runs {local}, the other {remote}")
+
+
+def bytecode_refusal(what: str, versions: str = "") -> EnvironmentMismatchError:
+    """For a function or class by value, between two Python minors.
+
+    Args:
+        what: Names it.
+        versions: Those of both sides, where they are known.
+    """
+    both = f": {versions}" if versions else " on both sides"
+    return EnvironmentMismatchError(
+        f"{what} can only travel as bytecode, and that needs the same Python minor version{both}. "
+        "Define it with def or class at the top level of a cell or a .py file, so that its source can travel."
+    )
+
+
+def no_python_here(what: str, error: SyntaxError, theirs: str) -> EnvironmentMismatchError:
+    """For source that compiled on the other side, and does not here.
+
+    Args:
+        what: Names the source.
+        theirs: The other side's Python minor.
+    """
+    return EnvironmentMismatchError(
+        f"{what}, line {error.lineno}, is no valid Python on the peer: {error.msg}. "
+        f"The notebook runs Python {theirs}, the peer {python_minor()}."
+    )

@@ -9,6 +9,7 @@ import re
 import sys
 import sysconfig
 from collections.abc import Iterator
+from textwrap import indent
 from typing import Any
 
 from blazen_nb import errors
@@ -16,6 +17,8 @@ from blazen_nb.errors import BlazenError, EncodeError, Failure, text_of, unicode
 from blazen_nb.events import is_json
 from blazen_nb.shipping.diversion import Leaf
 from blazen_nb.shipping.frames import cut_frames, frames_of, origin_of, render_text
+from blazen_nb.shipping.missing import missing_module
+from blazen_nb.shipping.modules import notebook_name
 from blazen_nb.shipping.values import EncodedValue, decode, decode_leaf, encode, encode_leaf
 
 PLAIN = "exception"
@@ -64,10 +67,8 @@ def describe_exception(
         same_minor: Whether the other side runs this Python minor.
     """
     frames = frames_of(error)
-    notes = tuple(
-        _without_folders(unicode_of(str(note))) for note in getattr(error, "__notes__", ())
-    )
-    tail = [_headline(error, home), *(f"  {note}" for note in notes)]
+    notes = tuple(_without_folders(unicode_of(note)) for note in _notes(error, home))
+    tail = [_headline(error, home), *(indent(note, "  ") for note in notes)]
     tail += [*_group_lines(error, home), *_related_lines(error, home)]
     return Failure(
         type_name=_type_name(error, home),
@@ -99,6 +100,12 @@ def rebuild_exception(failure: Failure, *, trusted: bool, home: str = "__main__"
     return error
 
 
+def _notes(error: BaseException, home: str) -> Iterator[str]:
+    yield from map(str, getattr(error, "__notes__", ()))
+    if isinstance(error, ModuleNotFoundError) and (advice := missing_module(error, home)):
+        yield advice
+
+
 def _headline(error: BaseException, home: str) -> str:
     name, message = _type_name(error, home), _message(error)
     return f"{name}: {message}" if message else name
@@ -108,7 +115,7 @@ def _type_name(error: BaseException, home: str) -> str:
     cls = type(error)
     if cls.__module__ in ("builtins", "__main__", home):
         return cls.__qualname__
-    return f"{cls.__module__}.{cls.__qualname__}"
+    return notebook_name(f"{cls.__module__}.{cls.__qualname__}")
 
 
 def _message(error: BaseException) -> str:
@@ -119,7 +126,8 @@ def _message(error: BaseException) -> str:
 
 
 def _without_folders(text: str) -> str:
-    """The text without the folders in which this machine keeps Python, its packages and its user."""
+    """The text without the folders of this machine's Python, packages and user, and a namespace's name for a module."""
+    text = notebook_name(text)
     if _SHOWN_FROM.search(text):
         text = _WORD.sub(lambda word: _SHOWN_FROM.split(word[0])[-1], text)
     home = os.path.expanduser("~")
@@ -198,7 +206,7 @@ def _builtin_parts(error: BaseException) -> tuple[tuple[Any, ...], dict[str, Any
     reduced: Any = error.__reduce__()
     attributes = reduced[2] if len(reduced) > 2 and isinstance(reduced[2], dict) else {}
     state = {
-        name: value
+        name: _cleaned(value)
         for name, value in attributes.items()
         if name not in ("path", "obj", "args") and is_json(value)
     }

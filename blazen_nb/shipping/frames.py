@@ -13,7 +13,7 @@ from typing import Literal
 
 from blazen_nb import errors
 from blazen_nb.errors import BlazenError, FailureFrame
-from blazen_nb.shipping.cell import cell_label, label_of_text
+from blazen_nb.shipping.cell import cell_label, label_of_text, module_label
 
 MOST_LINES = 21
 """Lines of a traceback's text, the headline among them."""
@@ -90,13 +90,18 @@ def origin_of(file_name: str, module: str | None) -> tuple[str, Origin]:
     label = cell_label(file_name)
     if label is not None:
         return label, "cell"
+    label = module_label(file_name)
+    if label is not None:
+        return label, "user"
     in_ipython = _IPYTHON_CELL.fullmatch(file_name)
     if in_ipython:
         number = in_ipython["number"]
         text = "".join(linecache.getlines(file_name))
         return (f"cell [{number}]" if number else label_of_text(text)), "cell"
     if file_name.startswith("<"):
-        return file_name.replace("\\", "/").rpartition("/")[2], "library"
+        label = file_name.replace("\\", "/").rpartition("/")[2]
+        # What imports stands between a cell and each of the user's modules, and says nothing.
+        return label, "own" if label.startswith("<frozen importlib") else "library"
     if file_name.startswith(_OWN_FOLDER):
         return "blazen_nb/" + _slashes(file_name.removeprefix(_OWN_FOLDER)), "own"
     installed = _INSTALLED.match(file_name)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from blazen_nb.shipping.cell import parse_quietly
+from blazen_nb.shipping.imports import Imported, imports_in
 from blazen_nb.shipping.scopes import Top
 
 _ALWAYS_THERE = frozenset(dir(builtins)) | {
@@ -30,6 +31,8 @@ class CellNames:
     """Names that it binds on some path."""
     dotted: frozenset[str] = frozenset()
     """Attribute chains that start at a name from outside: ``xml.etree.ElementTree.parse``."""
+    imports: tuple[Imported, ...] = ()
+    """What its import statements name, those inside functions too."""
 
 
 def read_names(text: str, *, futures: Iterable[str] = ()) -> CellNames:
@@ -48,7 +51,7 @@ def read_names(text: str, *, futures: Iterable[str] = ()) -> CellNames:
         top.run(tree.body)
     except RecursionError:
         raise SyntaxError("the cell is nested too deeply", ("cell", 1, 1, "")) from None
-    return _sort_out(top)
+    return _sort_out(top, imports_in(tree))
 
 
 def _futures_in(tree: ast.Module) -> set[str]:
@@ -60,7 +63,7 @@ def _futures_in(tree: ast.Module) -> set[str]:
     }
 
 
-def _sort_out(top: Top) -> CellNames:
+def _sort_out(top: Top, imports: tuple[Imported, ...]) -> CellNames:
     certain = top.state.certain
     bound = top.touched | top.bound_by_functions
     late = top.later - certain
@@ -74,4 +77,5 @@ def _sort_out(top: Top) -> CellNames:
         first=frozenset(top.first),
         bound=frozenset(bound),
         dotted=frozenset(chain for chain in top.dotted if chain.partition(".")[0] in free | maybe),
+        imports=imports,
     )

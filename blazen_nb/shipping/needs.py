@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import builtins
-import sys
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
-from blazen_nb.errors import BlazenError, LimitError, ShippingError
-from blazen_nb.shipping.code import CodeBundle, Import
+from blazen_nb.errors import EnvironmentMismatchError, ShippingError
+from blazen_nb.shipping.bulk import Bulk
+from blazen_nb.shipping.code import CodeBundle, Import, digest_of
 from blazen_nb.shipping.diversion import Diversion
-from blazen_nb.shipping.installed import is_installed
-from blazen_nb.shipping.names import CellNames, read_names
-from blazen_nb.shipping.pickling import find_object
-from blazen_nb.shipping.sources import RecordedCells, SourceUnit, find_source
-from blazen_nb.shipping.values import EncodedValue, encode
-
-VALUES_LIMIT = 10 << 20
-"""What small values may weigh together; more than this must be pushed on purpose."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """What one name stands for, and what that needs in turn."""
-
-    unit: SourceUnit | None = None
-    imports: tuple[Import, ...] = ()
-    value: EncodedValue | None = None
-    problem: str = ""
-    """Why it cannot travel."""
-    free: frozenset[str] = frozenset()
-    maybe: frozenset[str] = frozenset()
-    first: frozenset[str] = frozenset()
-    """The needs that must be there before this one is made."""
+from blazen_nb.shipping.environment import python_minor
+from blazen_nb.shipping.finding import Finder
+from blazen_nb.shipping.missing import package_names
+from blazen_nb.shipping.modules import SourceModule
+from blazen_nb.shipping.names import CellNames
+from blazen_nb.shipping.own import OwnSources
+from blazen_nb.shipping.parts import VALUES_LIMIT, Part, in_order, mib, reach
+from blazen_nb.shipping.sources import RecordedCells
+from blazen_nb.shipping.values import EncodedValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +28,19 @@ class Needs:
     """The names a cell needs from its notebook, with what they need in turn."""
 
     roots: CellNames
-    _parts: dict[str, _Part]
+    _parts: dict[str, Part]
+    _own: OwnSources
+    _modules: frozenset[str]
+    """Own modules that the cell's own imports need, and those that changed since they were sent."""
+    _module_problems: tuple[str, ...]
+    _modules_there: Mapping[str, str]
+    _peer_python: str
     _have: frozenset[str] = frozenset()
     _reached: dict[str, bool] = field(init=False)
     """The names in need; True where the cell cannot do without."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_reached", _reach(self.roots, self._parts, self._have))
+        object.__setattr__(self, "_reached", reach(self.roots, self._parts, self._have))
 
     @property
     def names(self) -> frozenset[str]:
@@ -65,56 +57,127 @@ class Needs:
     @property
     def unshippable(self) -> dict[str, str]:
         """Names that are there but cannot travel, and why."""
-        return {
-            name: self._parts[name].problem
-            for name, must in sorted(self._reached.items())
-            if must and name in self._parts and self._parts[name].problem
-        }
+        return {name: part.problem for name, part in self._failing()}
+
+    @property
+    def pushed(self) -> dict[str, Bulk]:
+        """The values that travel by themselves, ahead of the cell."""
+        return {name: part.bulk for name, part in self._chosen().items() if part.bulk is not None}
+
+    @property
+    def value_digests(self) -> dict[str, str]:
+        """Digests of the pushed values, and of values with parts of the user's own classes: they say those, too."""
+        chosen = self._chosen()
+        units = {name: part.unit for name, part in chosen.items() if part.unit}
+        definitions = CodeBundle(units=tuple(units.values())).digests
+        digests = {}
+        for name, part in chosen.items():
+            classes = [definitions[each] for each in sorted(part.free) if each in definitions]
+            classes += [source.digest for source in self._own.sources(part.modules)]
+            if part.bulk is not None:
+                digests[name] = digest_of(map(str.encode, [part.bulk.digest, *classes]))
+            elif part.value is not None and classes:
+                own = CodeBundle(values=((name, part.value),)).digest
+                digests[name] = digest_of(map(str.encode, [own, *classes]))
+        return digests
+
+    @property
+    def modules(self) -> tuple[SourceModule, ...]:
+        """The own modules that must travel: those that the peer does not have as they are now."""
+        needed = self._modules.union(*(part.modules for part in self._chosen().values()))
+        return tuple(
+            source
+            for source in self._own.sources(needed)
+            if self._modules_there.get(source.name) != source.digest
+        )
 
     def without(self, names: Iterable[str]) -> Needs:
         """The needs that remain where the peer has these names already."""
         return replace(self, _have=self._have | frozenset(names))
+
+    def ahead(self) -> Needs:
+        """What must be on the peer before the pushed values can be opened there."""
+        pushed = [self._parts[name] for name in self.pushed]
+        return replace(
+            self,
+            roots=CellNames(free=frozenset().union(*(part.free for part in pushed))),
+            _modules=frozenset().union(*(part.modules for part in pushed)),
+        )
 
     def check(self) -> None:
         """Return where everything can travel.
 
         Raises:
             ShippingError: naming every name that cannot, and what to do.
+            EnvironmentMismatchError: the same, where equal Python minors on both sides would do.
         """
         problems = [f"{name}: {reason}" for name, reason in self.unshippable.items()]
+        problems += self._module_problems
         problems += [
             f"{name}: not defined in this notebook nor on the peer; define it, or import it in the cell"
             for name in self.unknown
         ]
-        values = {name: part.value.size for name, part in self._chosen().items() if part.value}
-        if not problems and sum(values.values()) > VALUES_LIMIT:
-            largest = max(values, key=lambda name: values[name])
-            problems.append(
-                f"{largest}: {_mib(values[largest])} of {_mib(sum(values.values()))} in values that the "
-                f"cell reads, and at most {_mib(VALUES_LIMIT)} go along by themselves: "
-                f"send it on purpose with --push {largest}, or make it on the peer"
-            )
-        if problems:
-            raise ShippingError("this cell cannot travel to the peer:\n  " + "\n  ".join(problems))
+        if not problems:
+            problems += self._oversized()
+        if not problems:
+            return
+        text = "this cell cannot travel to the peer:\n  " + "\n  ".join(problems)
+        if any(part.is_mismatch for _, part in self._failing()):
+            versions = f"This notebook runs Python {python_minor()}, the peer {self._peer_python}."
+            raise EnvironmentMismatchError(f"{text}\n{versions}")
+        raise ShippingError(text)
 
-    def bundle(self) -> CodeBundle:
+    def bundle(self, refs: Mapping[str, EncodedValue] | None = None) -> CodeBundle:
         """Everything in need as a bundle.
+
+        Args:
+            refs: For each of ``pushed`` the ref to it on the peer.
 
         Raises:
             ShippingError: as ``check``.
         """
         self.check()
         chosen = self._chosen()
+        refs = refs or {}
+        values = {name: part.value or refs.get(name) for name, part in chosen.items()}
+        imports = {found for part in chosen.values() for found in part.imports}
         return CodeBundle(
             units=tuple(part.unit for part in chosen.values() if part.unit),
-            imports=tuple(
-                sorted({found for part in chosen.values() for found in part.imports}, key=str)
+            imports=tuple(sorted(imports, key=str)),
+            values=tuple((name, value) for name, value in values.items() if value is not None),
+            order=in_order(chosen),
+            modules=self.modules,
+            value_digests=self.value_digests,
+            packages=package_names(
+                self._own.installed, same_minor=self._peer_python == python_minor()
             ),
-            values=tuple((name, part.value) for name, part in chosen.items() if part.value),
-            order=_in_order(chosen),
         )
 
-    def _chosen(self) -> dict[str, _Part]:
+    def _failing(self) -> list[tuple[str, Part]]:
+        return [
+            (name, self._parts[name])
+            for name, must in sorted(self._reached.items())
+            if must and name in self._parts and self._parts[name].problem
+        ]
+
+    def _oversized(self) -> list[str]:
+        values = {name: part.value.size for name, part in self._chosen().items() if part.value}
+        modules = {source.name: len(source.text) for source in self.modules}
+        total = sum(values.values()) + sum(modules.values())
+        if total <= VALUES_LIMIT:
+            return []
+        size, name = max((size, name) for name, size in (*values.items(), *modules.items()))
+        advice = (
+            f"send it on purpose with --push {name}, or make it on the peer"
+            if name in values
+            else f"install {name.partition('.')[0]} on the peer and here, so that it is imported there"
+        )
+        weights = f"{mib(size)} of {mib(total)} in values and modules that the cell needs"
+        return [
+            f"{name}: {weights}, and at most {mib(VALUES_LIMIT)} go along by themselves: {advice}"
+        ]
+
+    def _chosen(self) -> dict[str, Part]:
         parts = {name: self._parts[name] for name in sorted(self._reached) if name in self._parts}
         return {name: part for name, part in parts.items() if not part.problem}
 
@@ -124,28 +187,57 @@ def find_needs(
     user_ns: Mapping[str, Any],
     *,
     cells: RecordedCells,
-    same_minor: bool = True,
+    peer_python: str = "",
     home: str = "__main__",
     diversion: Diversion | None = None,
+    push: Container[str] = (),
+    modules_there: Mapping[str, str] | None = None,
 ) -> Needs:
     """What these names stand for in the notebook, with all they need in turn.
 
-    Modules become imports; functions and classes of installed modules too; those of cells become source; what
-    remains becomes a value. Nothing is raised for a name that cannot travel: ``Needs.check`` does that, when it
-    is known what the peer has.
+    Installed modules become imports, and functions and classes of them too; modules of the user's own travel as
+    source; functions and classes of cells become source; what remains becomes a value. Nothing is raised for a name
+    that cannot travel: ``Needs.check`` does that, when it is known what the peer has.
 
     Args:
         names: What ``read_names`` found, or plain names.
         user_ns: The notebook's namespace.
         cells: The cells that ran in the notebook.
-        same_minor: Whether the peer runs this Python minor; only then may bytecode travel.
+        peer_python: The peer's Python minor, default this one: bytecode travels between equal ones.
         home: The name of the notebook's module.
         diversion: Lets refs among the values travel as refs.
+        push: Names among these whose values travel ahead of the cell, however large they are.
+        modules_there: Digests of own modules that the peer has; the changed ones go again, needed or not.
     """
     roots = names if isinstance(names, CellNames) else CellNames(free=frozenset(names))
-    finder = _Finder(user_ns, cells, same_minor, home, diversion)
+    peer_python = peer_python or python_minor()
+    own = OwnSources()
+    finder = Finder(
+        user_ns,
+        cells=cells,
+        own=own,
+        same_minor=peer_python == python_minor(),
+        home=home,
+        diversion=diversion,
+        push=push,
+    )
     finder.dotted.update(roots.dotted)
-    parts: dict[str, _Part] = {}
+    modules, problems = _modules_of(roots, own, modules_there or {})
+    return Needs(
+        roots=roots,
+        _parts=_find_parts(roots, user_ns, finder, own),
+        _own=own,
+        _modules=modules,
+        _module_problems=problems,
+        _modules_there=modules_there or {},
+        _peer_python=peer_python,
+    )
+
+
+def _find_parts(
+    roots: CellNames, user_ns: Mapping[str, Any], finder: Finder, own: OwnSources
+) -> dict[str, Part]:
+    parts: dict[str, Part] = {}
     waiting = sorted(roots.free | roots.maybe)
     while waiting:
         name = waiting.pop()
@@ -155,136 +247,37 @@ def find_needs(
         waiting += sorted(parts[name].free | parts[name].maybe)
     for name, part in parts.items():  # chains are complete only now
         if isinstance(user_ns[name], ModuleType) and not part.problem:
-            parts[name] = replace(part, imports=(*part.imports, *finder.submodules(name)))
-    return Needs(roots=roots, _parts=parts)
+            parts[name] = _with_submodules(part, finder.submodules(name), own)
+    return parts
 
 
-class _Finder:
-    def __init__(
-        self,
-        user_ns: Mapping[str, Any],
-        cells: RecordedCells,
-        same_minor: bool,
-        home: str,
-        diversion: Diversion | None,
-    ) -> None:
-        self._user_ns = user_ns
-        self._cells = cells
-        self._same_minor = same_minor
-        self._home = home
-        self._diversion = diversion
-        self._units: dict[str, SourceUnit | None] = {}
-        self.dotted: set[str] = set()
+def _with_submodules(part: Part, imports: tuple[Import, ...], own: OwnSources) -> Part:
+    try:
+        own_ones = [own.with_needs(module) for _, module, _ in imports if own.is_own(module)]
+    except ShippingError as error:
+        return Part(problem=str(error))
+    return replace(part, imports=(*part.imports, *imports), modules=part.modules.union(*own_ones))
 
-    def find(self, name: str, value: Any) -> _Part:
-        if isinstance(value, ModuleType):
-            if is_installed(value.__name__):
-                return _Part(imports=((name, value.__name__, None),))
-            return _Part(problem=_own_module(value.__name__))
-        module: Any = getattr(value, "__module__", None)
-        qualname: Any = getattr(value, "__qualname__", None)
-        if _is_importable(value, module, qualname) and module != self._home:
-            if is_installed(module):
-                return _Part(imports=((name, module, qualname),))
-            return _Part(problem=_own_module(module))
-        unit = self.unit(name)
-        if unit is not None and unit.name != name:
-            return _Part(
-                imports=((name, "__main__", unit.name),),
-                free=frozenset({unit.name}),
-                first=frozenset({unit.name}),
-            )
-        return self._definition(unit) if unit is not None else self._value(name, value)
 
-    def unit(self, name: str) -> SourceUnit | None:
-        """The source behind a name of the notebook, where what it defines is what the name stands for."""
-        if name not in self._units:
-            value = self._user_ns.get(name)
-            unit = find_source(value, self._cells) if callable(value) else None
-            if unit is not None and self._user_ns.get(unit.name) is not value:
-                unit = None
-            self._units[name] = unit
-        return self._units[name]
-
-    def __contains__(self, name: object) -> bool:
-        """Whether this name of the notebook travels as source, so that values may name it."""
-        return isinstance(name, str) and self.unit(name) is not None
-
-    def submodules(self, name: str) -> list[Import]:
-        """Imports for ``xml.etree.ElementTree.parse``, where only ``xml`` is bound."""
-        found: list[Import] = []
-        for chain in self.dotted:
-            first, *rest = chain.split(".")
-            module = self._user_ns[name].__name__ if first == name else ""
-            for part in rest if module else ():
-                module = f"{module}.{part}"
-                if module not in sys.modules:
-                    break
-                found.append(("", module, None))
-        return found
-
-    def _definition(self, unit: SourceUnit) -> _Part:
-        names = read_names(unit.text, futures=unit.futures)
-        self.dotted.update(names.dotted)
-        own = {unit.name}
-        return _Part(
-            unit=unit, free=names.free - own, maybe=names.maybe - own, first=names.first - own
-        )
-
-    def _value(self, name: str, value: Any) -> _Part:
-        nbytes = getattr(value, "nbytes", 0)
-        if isinstance(nbytes, int) and nbytes > VALUES_LIMIT:
-            return _Part(problem=_too_large(name, _mib(nbytes)))
+def _modules_of(
+    roots: CellNames, own: OwnSources, there: Mapping[str, str]
+) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Own modules that the cell imports and those that changed, with all they need; and what cannot travel of them."""
+    modules: set[str] = set()
+    problems: dict[str, None] = {}
+    for imported in roots.imports:
         try:
-            encoded = encode(
-                value,
-                same_minor=self._same_minor,
-                home=self._home,
-                named=self,
-                limit=VALUES_LIMIT,
-                defining=name,
-                diversion=self._diversion,
-            )
-        except LimitError:
-            return _Part(problem=_too_large(name, f"more than {_mib(VALUES_LIMIT)}"))
-        except BlazenError as error:
-            return _Part(problem=str(error))
-        references = frozenset(found for found in encoded.references if found in self)
-        return _Part(value=encoded, free=references, first=references)
-
-
-def _reach(roots: CellNames, parts: Mapping[str, _Part], have: Container[str]) -> dict[str, bool]:
-    reached: dict[str, bool] = {}
-    waiting = [(name, True) for name in roots.free] + [(name, False) for name in roots.maybe]
-    while waiting:
-        name, must = waiting.pop()
-        part = parts.get(name)
-        if name in have or reached.get(name, False) or (name in reached and not must):
-            continue
-        if not must and (part is None or part.problem):
-            continue
-        reached[name] = must
-        if part is not None:
-            waiting += [(need, must) for need in part.free] + [(need, False) for need in part.maybe]
-    return reached
-
-
-def _in_order(parts: Mapping[str, _Part]) -> tuple[str, ...]:
-    """Definitions first, values after, but always what is needed at once before what needs it."""
-    order: dict[str, None] = {}
-    open_names: set[str] = set()
-
-    def place(name: str) -> None:
-        if name in order or name in open_names or name not in parts:
-            return
-        open_names.add(name)
-        for need in sorted(parts[name].first):
-            place(need)
-        order[name] = None
-
-    for name in sorted(parts, key=lambda name: (parts[name].value is not None, name)):
-        place(name)
-    return tuple(order)
+            modules |= own.imported_by([imported])
+        except ShippingError as error:
+            problems[str(error)] = None
+    for module, digest in sorted(there.items()):
+        try:
+            current = own.current(module)
+            if current is not None and current.digest != digest:
+                modules |= own.with_needs(module)
+        except ShippingError as error:
+            problems[str(error)] = None
+    return frozenset(modules), tuple(problems)
 
 
 def _is_shells_own(name: str, value: Any) -> bool:
@@ -297,30 +290,3 @@ def _is_shells_own(name: str, value: Any) -> bool:
     return module.partition(".")[0] in ("IPython", "ipykernel") or getattr(
         builtins, name, None
     ) is getattr(value, "__wrapped__", value)
-
-
-def _is_importable(value: Any, module: Any, qualname: Any) -> bool:
-    return (
-        isinstance(module, str)
-        and isinstance(qualname, str)
-        and find_object(module, qualname) is value
-    )
-
-
-def _own_module(module: str) -> str:
-    root = module.partition(".")[0]
-    return (
-        f"comes from {root}, a module of your own outside site-packages, which does not travel: "
-        "install it on the peer, or put its code into a cell"
-    )
-
-
-def _too_large(name: str, size: str) -> str:
-    return (
-        f"{size}, too large to go along by itself: send it on purpose with --push {name}, "
-        "or make it in a cell on the peer"
-    )
-
-
-def _mib(size: int) -> str:
-    return f"{size / (1 << 20):.1f} MiB"

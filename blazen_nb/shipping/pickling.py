@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from blazen_nb.errors import BlazenError, EncodeError, LimitError, ShippingError, text_of
 from blazen_nb.shipping.environment import python_minor, require_same_minor
+from blazen_nb.shipping.modules import is_own, notebook_name, own_modules
 
 PLAIN = "pickle"
 WITH_BYTECODE = "cloudpickle-"
@@ -28,8 +29,16 @@ _LARGEST_BY_VALUE = 1 << 20
 """A class that drags more than this along (a global it reads) goes by name only."""
 
 
+class RedefinedClass(Exception):
+    """A part of a value is of a class that was defined again since; its text is the name of the class."""
+
+
 class Pickling:
-    """Pickles the objects of one value."""
+    """Pickles the objects of one value.
+
+    Args:
+        current: Refuse instances of classes of home that were defined again since.
+    """
 
     def __init__(
         self,
@@ -39,13 +48,18 @@ class Pickling:
         named: Container[str],
         limit: int | None,
         defining: str,
+        current: bool = False,
     ) -> None:
         self.same_minor = same_minor
         self.limit = limit
+        self._current = current
+        self._root: Any = None
         self.buffers: list[memoryview] | None = None
         """Where large buffers go that are to travel beside the pickles; None = into them."""
         self.references: set[str] = set()
         """Top-level names of home that the pickles refer to."""
+        self.modules: set[str] = set()
+        """Other modules that they refer to."""
         self._home = home
         self._named = named
         self._defining = defining
@@ -57,13 +71,15 @@ class Pickling:
 
         Raises:
             LimitError: it is larger than the limit.
+            RedefinedClass: a class of home was defined again since a part of it was made; only where asked for.
             Exception: it cannot be pickled; whatever its own methods raise.
         """
         self._has_bytecode = False
+        self._root = value
         buffers = len(self.buffers or ())
         try:
             payload = self._run(_PlainPickler, value)
-        except LimitError:
+        except (LimitError, RedefinedClass):
             raise
         except Exception:  # objects raise anything from their __reduce__
             if not self.same_minor:
@@ -75,12 +91,37 @@ class Pickling:
 
     def reduce(self, obj: Any) -> Any:
         """How an object of home is pickled; NotImplemented for every other object."""
+        if not isinstance(obj, (type, FunctionType, TypeVar)):
+            return NotImplemented
+        if obj.__module__ != self._home:
+            return self._of_module(obj)
         name = self._home_name(obj)
         if name is None or self.must_spell_out(obj):
+            self._refuse_redefined(obj)
             return NotImplemented
         top = name.partition(".")[0]
         self.references.add(top)
         return _home_object, (name, None if top in self._named else self._by_value(name, obj))
+
+    def _of_module(self, obj: Any) -> Any:
+        """How what another module defines is pickled: by name; one of the namespace's own by its notebook's name."""
+        if not isinstance(obj.__module__, str):
+            return NotImplemented
+        self.modules.add(obj.__module__)
+        if not is_own(obj, self._home):
+            return NotImplemented
+        name: str = getattr(obj, "__qualname__", obj.__name__)
+        if find_object(obj.__module__, name) is not obj:
+            return NotImplemented
+        return _own_object, (notebook_name(obj.__module__), name)
+
+    def _refuse_redefined(self, obj: Any) -> None:
+        if not self._current or obj is self._root or not isinstance(obj, type):
+            return
+        if isinstance(find_object(self._home, obj.__qualname__), type) and not self.must_spell_out(
+            obj
+        ):
+            raise RedefinedClass(obj.__qualname__)
 
     def goes_along(self, buffer: pickle.PickleBuffer) -> bool:
         """Whether the buffer belongs into the pickle; else it is among ``buffers`` from now on."""
@@ -109,6 +150,14 @@ class Pickling:
                 inner, found = self.culprit(part, depth - 1) if depth else ("", part)
                 return step + inner, found
         return "", value
+
+    def needs_bytecode(self, value: Any) -> bool:
+        """Whether the object could travel to a side of the same Python minor, which this one is not."""
+        try:
+            _cloud_pickler()(io.BytesIO(), self).dump(value)
+        except Exception:  # objects raise anything from their __reduce__
+            return False
+        return not self.same_minor
 
     def _run(self, pickler: Callable[[io.BytesIO, Pickling], Any], value: Any) -> bytes:
         buffer = io.BytesIO() if self.limit is None else _CappedBuffer(self.limit)
@@ -230,6 +279,11 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if module == __name__ and name == _home_object.__name__:
             return self._job.home_object
+        if module == __name__ and name == _own_object.__name__:
+            return self.find_class
+        own = own_modules(self._home)
+        if own is not None and own.has(module):
+            module = own.load(module).__name__
         return super().find_class(self._home if module == "__main__" else module, name)
 
 
@@ -261,6 +315,11 @@ def reason_of(error: BaseException) -> str:
 def _home_object(name: str, by_value: bytes | None) -> Any:
     """Stands in pickles for the lookup on the side that opens them; the unpickler puts its own there."""
     raise EncodeError(f"{name} can only be unpickled by blazen_nb")
+
+
+def _own_object(module: str, name: str) -> Any:
+    """The same for what one of the user's own modules defines."""
+    raise EncodeError(f"{module}.{name} can only be unpickled by blazen_nb")
 
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:

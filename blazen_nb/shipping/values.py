@@ -1,10 +1,6 @@
 """Values as JSON with leaves, and back; knows nothing of frames, and of refs only that some leaves are not its own.
 
-JSON stays JSON. What JSON cannot give back exactly is marked inside it by a dict with one key:
-
-    {"$leaf": 3}            the fourth leaf, bytes under a codec tag
-    {"$tuple": [...]}       also "$set" and "$frozenset"
-    {"$dict": [[k, v]...]}  a dict with keys that are not str, or one that looks like a marker
+JSON stays JSON. What JSON cannot give back exactly is marked inside it, as ``markers`` says.
 """
 
 from __future__ import annotations
@@ -16,10 +12,18 @@ from typing import Any, NamedTuple
 from blazen_nb.errors import BlazenError, EncodeError, LimitError, ShippingError
 from blazen_nb.shipping.arrays import ARRAY, SCALAR, decode_array, encode_array
 from blazen_nb.shipping.diversion import FOREIGN, Diversion, Leaf, OpenLeaf
-from blazen_nb.shipping.pickling import PLAIN, WITH_BYTECODE, Pickling, Unpickling, reason_of
+from blazen_nb.shipping.environment import bytecode_refusal
+from blazen_nb.shipping.markers import MARKERS, MarkedReader
+from blazen_nb.shipping.pickling import (
+    PLAIN,
+    WITH_BYTECODE,
+    Pickling,
+    RedefinedClass,
+    Unpickling,
+    reason_of,
+)
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
-_MARKERS = frozenset({"$leaf", "$tuple", "$set", "$frozenset", "$dict"})
 _LONGEST_INT_BITS = 10_000
 """Above about 4,300 digits Python refuses to print an int, so it travels as a leaf."""
 
@@ -37,6 +41,8 @@ class EncodedValue(NamedTuple):
     leaves: tuple[Leaf, ...] = ()
     references: frozenset[str] = frozenset()
     """Top-level names of the sender's home that the leaves refer to; stays with the sender."""
+    modules: frozenset[str] = frozenset()
+    """Other modules that the leaves refer to; stays with the sender."""
 
     @property
     def size(self) -> int:
@@ -53,6 +59,7 @@ def encode(
     limit: int | None = None,
     defining: str = "",
     diversion: Diversion | None = None,
+    current: bool = False,
 ) -> EncodedValue:
     """The value, encoded.
 
@@ -64,9 +71,11 @@ def encode(
         limit: Refuse to make more bytes than this.
         defining: The name of home that the value will be on the other side, so never sent by this name.
         diversion: Makes the leaves that are not codecs' own.
+        current: Refuse instances of classes of home that were defined again since.
 
     Raises:
         EncodeError: naming the place in the value that cannot travel.
+        EnvironmentMismatchError: it could, between equal Python minors.
         LimitError: it is larger than ``limit``.
     """
     try:
@@ -77,7 +86,12 @@ def encode(
     except (ValueError, RecursionError):
         pass  # too long an int, or too deep: the writer finds out where
     pickling = Pickling(
-        same_minor=same_minor, home=home, named=named, limit=limit, defining=defining
+        same_minor=same_minor,
+        home=home,
+        named=named,
+        limit=limit,
+        defining=defining,
+        current=current,
     )
     return _Writer(pickling, limit, diversion).write(value)
 
@@ -107,7 +121,7 @@ def decode(
             return _loads(text)
         unpickling = Unpickling(home)
         leaves = [_decode_leaf(*leaf, trusted, unpickling, open_leaf) for leaf in encoded.leaves]
-        return json.loads(text, object_hook=_Reader(leaves).unmark)
+        return json.loads(text, object_hook=MarkedReader(leaves).unmark)
     except BlazenError:
         raise
     except Exception as error:  # hostile bytes: nothing but typed errors may leave
@@ -172,7 +186,7 @@ def _is_plain(value: Any) -> bool:
     if kind in _SCALARS:
         return True
     if kind is dict:
-        if len(value) == 1 and next(iter(value)) in _MARKERS:
+        if len(value) == 1 and next(iter(value)) in MARKERS:
             return False
         for key, item in value.items():
             if type(key) is not str or not (type(item) in _SCALARS or _is_plain(item)):
@@ -202,7 +216,10 @@ class _Writer:
         except RecursionError:
             raise EncodeError("the value is nested too deeply to travel: flatten it") from None
         _refuse_above(self._limit, len(text) + self._leaves_size)
-        return EncodedValue(text, tuple(self._leaves), frozenset(self._pickling.references))
+        pickling = self._pickling
+        return EncodedValue(
+            text, tuple(self._leaves), frozenset(pickling.references), frozenset(pickling.modules)
+        )
 
     def _coded(self, value: Any) -> Leaf:
         if type(value) is bytes:
@@ -242,7 +259,7 @@ class _Writer:
         return items if type(value) is list else {f"${type(value).__name__}": items}
 
     def _mapping(self, value: dict[Any, Any], path: _Path) -> Any:
-        marker_like = len(value) == 1 and next(iter(value)) in _MARKERS
+        marker_like = len(value) == 1 and next(iter(value)) in MARKERS
         if not marker_like and all(type(key) is str for key in value):
             return {key: self._tree(item, (path, f"[{key!r}]")) for key, item in value.items()}
         return {
@@ -271,52 +288,25 @@ class _Writer:
             leaf = self._coded(value)
             _refuse_above(largest, len(leaf[1]))
             return leaf
+        except RedefinedClass as error:
+            raise self._cannot_travel(value, path, error) from error
         except Exception:  # objects raise anything from their __reduce__
             leaf = diversion.take_rest(value)
         return self.leaf(value, path) if leaf is None else leaf
 
-    def _cannot_travel(self, value: Any, path: _Path, error: Exception) -> EncodeError:
+    def _cannot_travel(self, value: Any, path: _Path, error: Exception) -> BlazenError:
         inner, culprit = self._pickling.culprit(value)
         place = (_place(path) + inner).strip()
-        hint = (
-            "make it on the side that uses it, or send plain data"
-            if self._pickling.same_minor
-            else "between different Python minor versions functions and lambdas do not travel by value"
-        )
-        what = f"a {type(culprit).__name__} cannot be pickled ({reason_of(error)}); {hint}"
-        return EncodeError(f"{place}: {what}" if place else what)
-
-
-class _Reader:
-    """Puts leaves and containers in the place of their markers."""
-
-    def __init__(self, leaves: list[Any]) -> None:
-        self._leaves = leaves
-
-    def unmark(self, found: dict[str, Any]) -> Any:
-        if len(found) != 1:
-            return found
-        ((marker, content),) = found.items()
-        match marker:
-            case "$leaf":
-                if type(content) is not int or not 0 <= content < len(self._leaves):
-                    raise EncodeError("a value that arrived names a leaf that did not")
-                return self._leaves[content]
-            case "$tuple":
-                return tuple(_list(content))
-            case "$set":
-                return set(_list(content))
-            case "$frozenset":
-                return frozenset(_list(content))
-            case "$dict":
-                return {key: item for key, item in _list(content)}  # noqa: C416  checks for pairs
-        return found
-
-
-def _list(content: Any) -> list[Any]:
-    if type(content) is not list:
-        raise EncodeError("a value that arrived has a marker without a list")
-    return content
+        start = f"{place}: " if place else ""
+        if isinstance(error, RedefinedClass):
+            return EncodeError(
+                f"{start}made by a class {error} that was defined again since, so that it is no {error} "
+                "any more: make the object again, by running its cell"
+            )
+        if culprit is value and self._pickling.needs_bytecode(value):
+            return bytecode_refusal(f"{start}a {type(value).__name__}")
+        what = f"a {type(culprit).__name__} cannot be pickled ({reason_of(error)}); "
+        return EncodeError(f"{start}{what}make it on the side that uses it, or send plain data")
 
 
 def _weight(value: Any) -> int:

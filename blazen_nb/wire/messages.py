@@ -12,6 +12,7 @@ from blazen_nb.errors import EncodeError, Failure, FailureFrame, PeerError, text
 from blazen_nb.events import Event, InputRequestEvent, event_from_wire
 from blazen_nb.shipping.code import CodeBundle
 from blazen_nb.shipping.diversion import OpenLeaf
+from blazen_nb.shipping.modules import SourceModule
 from blazen_nb.shipping.sources import SourceUnit
 from blazen_nb.shipping.values import EncodedValue, decode
 from blazen_nb.wire.v1 import kernel_pb2 as pb
@@ -47,6 +48,13 @@ def bundle_message(bundle: CodeBundle) -> pb.CodeBundle:
         ],
         order=bundle.order,
         python=bundle.python,
+        modules=[
+            pb.SourceModule(name=m.name, text=m.text, label=m.label, is_package=m.is_package)
+            for m in bundle.modules
+        ],
+        pushed=bundle.pushed,
+        packages=bundle.packages,
+        digests=bundle.value_digests,
     )
 
 
@@ -61,6 +69,13 @@ def bundle_of(message: pb.CodeBundle) -> CodeBundle:
         values=tuple((named.name, value_of(named.value)) for named in message.values),
         order=tuple(message.order),
         python=message.python,
+        modules=tuple(
+            SourceModule(name=m.name, text=m.text, label=m.label, is_package=m.is_package)
+            for m in message.modules
+        ),
+        pushed=frozenset(message.pushed),
+        packages=dict(message.packages),
+        value_digests=dict(message.digests),
     )
 
 

@@ -98,7 +98,7 @@ UNSUPPORTED: dict[str, Callable[[Any], Any]] = {
     r"refs\(\)": lambda client: client.refs(),
     r"put\(\)": lambda client: client.put({"unpicklable": threading.Lock()}),
     "running cells": lambda client: client.start_cell(parse_cell("1 + 1", label="cell [1]")),
-    "running cells ": lambda client: client.missing_names(["np"]),
+    "running cells ": lambda client: client.find_names(["np"]),
 }
 
 

@@ -121,6 +121,18 @@ def test_registered_steps_run_without_a_cell(kernel: Kernel) -> None:
     assert kernel.run("%blazen_remote --steps __main__::nobody").error == "UnknownStepError"
 
 
+def test_a_connection_can_be_a_variable_that_shares_the_cells_namespace(
+    kernel: Kernel, gpu0: PeerProcess
+) -> None:
+    said = kernel.run(f"%blazen_connect gpu0 {gpu0.address} -o client")
+    assert said.stdout == "gpu0: connected to peer gpu0\n"
+    kernel.run("%%blazen_remote\ndef double(x):\n    return 2 * x")
+    assert kernel.run("client.find_names(['double', 'triple']).missing").text.endswith(
+        "({'triple'})"
+    )
+    assert "-o takes" in kernel.run("%blazen_connect gpu0 local -o 1a").stderr
+
+
 def test_options_and_peers_are_completed(kernel: Kernel) -> None:
     assert {"--input", "--timeout", "--steps"} <= set(kernel.complete("%%blazen_remote --"))
     assert set(kernel.complete("%%blazen_remote -p ")) >= {"gpu0", "local"}

@@ -23,13 +23,20 @@ class PeerProcess:
     Args:
         folder: Where its error output goes.
         arguments: More for the command line.
+        python: The interpreter that runs it.
     """
 
-    def __init__(self, folder: Path, *arguments: str, environment: dict[str, str] | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        python: str = sys.executable,
+    ):
         self._errors = folder / "peer_errors"
         with self._errors.open("w") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "blazen_nb.cli", "serve", *arguments],
+                [python, "-m", "blazen_nb.cli", "serve", *arguments],
                 cwd=STEPS_FOLDER,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -281,9 +281,9 @@ def test_emptying_a_namespace_forgets_variables_and_steps(
     client: PeerClient, run_cell: Any
 ) -> None:
     run_cell("kept = 1\ndef double(x):\n    return 2 * x")
-    assert client.missing_names(["kept", "double", "print"]) == set()
+    assert client.find_names(["kept", "double", "print"]).missing == set()
     client.reset_namespace()
-    assert client.missing_names(["kept", "double", "print"]) == {"kept", "double"}
+    assert client.find_names(["kept", "double", "print"]).missing == {"kept", "double"}
     assert run_cell("sorted(name for name in globals() if not name.startswith('_'))").result == [
         "display"
     ]

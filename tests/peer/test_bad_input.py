@@ -219,7 +219,7 @@ async def test_every_call_of_a_closed_client_is_refused(peer: LocalPeer) -> None
     calls: list[Callable[[Any], Any]] = [
         lambda c: c.describe(),
         lambda c: c.ping(),
-        lambda c: c.missing_names(["a"]),
+        lambda c: c.find_names(["a"]),
         lambda c: c.register_steps([echo]),
         lambda c: c.run_remote_workflow("w", ["bad_input::echo"]),
         lambda c: c.run_remote_workflow_json("w", ["bad_input::echo"], "{}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from hypothesis import given
@@ -164,6 +165,17 @@ def test_a_flood_from_many_steps_is_counted_for_each_and_logged_once() -> None:
     )
     assert b"".join(told.record.log()).decode() == "".join(said)
     assert len(told.text) < LIMITS.output_burst + (MOST_TAILS + 1) * TAIL
+
+
+def test_a_log_may_be_read_on_by_other_threads() -> None:
+    told, attempt = Told(), Told().attempt()
+    told.output.write(attempt, "stdout", "x" * (3 << 20))
+    told.output.tell_held()
+    pieces = told.record.log()
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        read = [one.submit(next, pieces).result(), other.submit(next, pieces).result()]
+        told.output.write(attempt, "stdout", "y")
+    assert b"".join([*read, *pieces]).startswith(b"x" * (3 << 20))
 
 
 def test_a_log_keeps_no_more_than_its_limit() -> None:

@@ -6,12 +6,11 @@ import functools
 import traceback
 import types
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from blazen_nb.errors import EnvironmentMismatchError, ShippingError
-from blazen_nb.shipping.cell import parse_cell, register_source
+from blazen_nb.shipping.cell import parse_cell
 from blazen_nb.shipping.code import (
     CodeBundle,
     arrived_digests,
@@ -19,33 +18,10 @@ from blazen_nb.shipping.code import (
 )
 from blazen_nb.shipping.environment import require_same_minor
 from blazen_nb.shipping.installed import is_installed
-from blazen_nb.shipping.names import read_names
-from blazen_nb.shipping.needs import Needs, find_needs
 from blazen_nb.shipping.sources import RecordedCells, SourceUnit, find_source
 from blazen_nb.shipping.values import encode
 from tests.unit.home_module import home_module
-
-
-class Notebook:
-    """Runs cells as IPython does: in one module, each under a file name that only linecache knows."""
-
-    def __init__(self, module: types.ModuleType) -> None:
-        self.module = module
-        self.namespace = module.__dict__
-        self.cells = RecordedCells()
-        self._count = 0
-
-    def run(self, text: str) -> None:
-        self._count += 1
-        file_name = f"/tmp/ipykernel_1/{id(self)}{self._count}.py"
-        self.cells.add(text, label=f"cell [{self._count}]")
-        register_source(file_name, text)
-        exec(compile(text, file_name, "exec", dont_inherit=True), self.namespace)
-
-    def needs(self, text: str, **options: Any) -> Needs:
-        return find_needs(
-            read_names(text), self.namespace, cells=self.cells, home=self.module.__name__, **options
-        )
+from tests.unit.shipping_notebook import Notebook, install, ship
 
 
 @pytest.fixture
@@ -58,16 +34,6 @@ def notebook() -> Iterator[Notebook]:
 def peer() -> Iterator[types.ModuleType]:
     with home_module("blazen_test_peer") as module:
         yield module
-
-
-def install(bundle: CodeBundle, peer: types.ModuleType, **options: Any) -> set[str]:
-    return install_bundle(bundle, peer.__dict__, namespace_id="ns", trusted=True, **options)
-
-
-def ship(notebook: Notebook, peer: types.ModuleType, text: str) -> Any:
-    """What the expression is on the peer, with nothing there but what it needs."""
-    install(notebook.needs(text).bundle(), peer)
-    return eval(text, peer.__dict__)
 
 
 @pytest.mark.parametrize(
@@ -123,9 +89,13 @@ def test_without_equal_minors_source_and_plain_pickles_still_travel(
     notebook.run(
         "class A:\n    x = 4\na = A()\ndef mk(n):\n    def inner(): return n\n    return inner\nc = mk(1)"
     )
-    install(notebook.needs("a.x", same_minor=False).bundle(), peer)
+    install(notebook.needs("a.x", peer_python="3.99").bundle(), peer)
     assert peer.a.x == 4
-    assert "different Python minor" in notebook.needs("c()", same_minor=False).unshippable["c"]
+    with pytest.raises(
+        EnvironmentMismatchError, match=r"(?s)c: a function.*3\.\d+, the peer 3\.99"
+    ) as caught:
+        notebook.needs("c()", peer_python="3.99").check()
+    assert "with def or class" in str(caught.value)
 
 
 def test_definitions_keep_the_lines_of_their_cell(
@@ -194,18 +164,6 @@ def test_ipythons_own_names_stay_where_they_are(notebook: Notebook) -> None:
     assert notebook.needs("open('x'), exit, print, __name__, get_ipython").names == set()
 
 
-def test_a_module_of_the_users_own_is_said_not_to_travel(
-    notebook: Notebook, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "blazen_test_own.py").write_text("def f(): return 1\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    notebook.run("import blazen_test_own as own\nfrom blazen_test_own import f")
-    needs = notebook.needs("own, f")
-    assert set(needs.unshippable) == {"own", "f"}
-    assert "install it on the peer" in needs.unshippable["f"]
-    assert str(tmp_path) not in str(needs.unshippable)
-
-
 @pytest.mark.parametrize("module", ["json", "sys", "numpy.linalg", "blazen_nb.events", "pytest"])
 def test_installed_modules_are_imported_on_the_peer(module: str) -> None:
     assert is_installed(module)
@@ -242,7 +200,7 @@ def test_what_code_on_the_peer_assigned_wins_over_what_arrives(
 @pytest.mark.parametrize(
     ("bundle", "message"),
     [
-        (CodeBundle(imports=(("x", "no_such_module", None),)), "peer has no module 'no_such_module'"),
+        (CodeBundle(imports=(("x", "no_such_module", None),)), "no_such_module is not installed in the peer's Python"),
         (CodeBundle(imports=(("x", "json", "nope"),)), "peer's json has no nope"),
         (CodeBundle(imports=(("", "json.nope", None),)), "json.nope"),
         (CodeBundle(imports=(("x", "__main__", "gone"),)), "gone"),

@@ -290,7 +290,8 @@ def test_no_path_of_this_machine_is_told() -> None:
         (failure_module.__file__, None, ("blazen_nb/shipping/failure.py", "own")),
         ("/home/me/proj/train/loop.py", "train.loop", ("train/loop.py", "user")),
         ("/home/me/proj/run.py", "__main__", ("run.py", "user")),
-        ("<frozen importlib._bootstrap>", None, ("<frozen importlib._bootstrap>", "library")),
+        ("<frozen importlib._bootstrap>", None, ("<frozen importlib._bootstrap>", "own")),
+        ("<frozen runpy>", None, ("<frozen runpy>", "library")),
     ],
 )
 def test_files_are_named_without_folders(

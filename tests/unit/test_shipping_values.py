@@ -234,7 +234,7 @@ def test_functions_travel_by_value_between_equal_minors_only() -> None:
     assert tag == f"cloudpickle-{sys.version_info.major}.{sys.version_info.minor}"
     with pytest.raises(EnvironmentMismatchError, match=r"3\.99"):
         decode_leaf("cloudpickle-3.99", payload, trusted=True)
-    with pytest.raises(EncodeError, match="different Python minor"):
+    with pytest.raises(EnvironmentMismatchError, match=r"\[0\]: a function .* same Python minor"):
         encode([lambda x: x], same_minor=False)
 
 

@@ -226,18 +226,52 @@ class Import(_message.Message):
     def __init__(self, name: _Optional[str] = ..., module: _Optional[str] = ..., attribute: _Optional[str] = ...) -> None: ...
 
 class CodeBundle(_message.Message):
-    __slots__ = ("units", "imports", "values", "order", "python")
+    __slots__ = ("units", "imports", "values", "order", "python", "modules", "pushed", "packages", "digests")
+    class PackagesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class DigestsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     UNITS_FIELD_NUMBER: _ClassVar[int]
     IMPORTS_FIELD_NUMBER: _ClassVar[int]
     VALUES_FIELD_NUMBER: _ClassVar[int]
     ORDER_FIELD_NUMBER: _ClassVar[int]
     PYTHON_FIELD_NUMBER: _ClassVar[int]
+    MODULES_FIELD_NUMBER: _ClassVar[int]
+    PUSHED_FIELD_NUMBER: _ClassVar[int]
+    PACKAGES_FIELD_NUMBER: _ClassVar[int]
+    DIGESTS_FIELD_NUMBER: _ClassVar[int]
     units: _containers.RepeatedCompositeFieldContainer[SourceUnit]
     imports: _containers.RepeatedCompositeFieldContainer[Import]
     values: _containers.RepeatedCompositeFieldContainer[NamedValue]
     order: _containers.RepeatedScalarFieldContainer[str]
     python: str
-    def __init__(self, units: _Optional[_Iterable[_Union[SourceUnit, _Mapping]]] = ..., imports: _Optional[_Iterable[_Union[Import, _Mapping]]] = ..., values: _Optional[_Iterable[_Union[NamedValue, _Mapping]]] = ..., order: _Optional[_Iterable[str]] = ..., python: _Optional[str] = ...) -> None: ...
+    modules: _containers.RepeatedCompositeFieldContainer[SourceModule]
+    pushed: _containers.RepeatedScalarFieldContainer[str]
+    packages: _containers.ScalarMap[str, str]
+    digests: _containers.ScalarMap[str, str]
+    def __init__(self, units: _Optional[_Iterable[_Union[SourceUnit, _Mapping]]] = ..., imports: _Optional[_Iterable[_Union[Import, _Mapping]]] = ..., values: _Optional[_Iterable[_Union[NamedValue, _Mapping]]] = ..., order: _Optional[_Iterable[str]] = ..., python: _Optional[str] = ..., modules: _Optional[_Iterable[_Union[SourceModule, _Mapping]]] = ..., pushed: _Optional[_Iterable[str]] = ..., packages: _Optional[_Mapping[str, str]] = ..., digests: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class SourceModule(_message.Message):
+    __slots__ = ("name", "text", "label", "is_package")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    IS_PACKAGE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    text: str
+    label: str
+    is_package: bool
+    def __init__(self, name: _Optional[str] = ..., text: _Optional[str] = ..., label: _Optional[str] = ..., is_package: bool = ...) -> None: ...
 
 class Cell(_message.Message):
     __slots__ = ("text", "label", "digest", "outputs", "bundle", "futures", "keep_values")
@@ -442,10 +476,28 @@ class Description(_message.Message):
     def __init__(self, json: _Optional[bytes] = ...) -> None: ...
 
 class MissingNames(_message.Message):
-    __slots__ = ("names",)
+    __slots__ = ("names", "arrived", "modules")
+    class ArrivedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class ModulesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     NAMES_FIELD_NUMBER: _ClassVar[int]
+    ARRIVED_FIELD_NUMBER: _ClassVar[int]
+    MODULES_FIELD_NUMBER: _ClassVar[int]
     names: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, names: _Optional[_Iterable[str]] = ...) -> None: ...
+    arrived: _containers.ScalarMap[str, str]
+    modules: _containers.ScalarMap[str, str]
+    def __init__(self, names: _Optional[_Iterable[str]] = ..., arrived: _Optional[_Mapping[str, str]] = ..., modules: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Pong(_message.Message):
     __slots__ = ()
