@@ -10,7 +10,8 @@ import asyncio
 import sys
 import threading
 
-BEAT_SECONDS = 0.1
+BEAT_SECONDS = 0.05
+"""An interrupted cell also has to print where it was, which takes 0.1 s the first time."""
 _MAIN = threading.main_thread().ident
 """Only on this thread a signal is handled."""
 
@@ -42,7 +43,7 @@ _heart: _Heart | None = None
 
 
 class interruptible:  # noqa: N801 - used as a verb: with interruptible(): await ...
-    """Within the block, which only awaits, an interrupt of the kernel is felt within 0.1 s."""
+    """Within the block, which only awaits, an interrupt of the kernel is felt within BEAT_SECONDS."""
 
     __slots__ = ("_heart",)
 
