@@ -125,6 +125,7 @@ class RunView:
         self._is_shown = False
         self._began: float | None = None
         self._shown_at = 0.0
+        self._is_behind = False
 
     def open(self) -> None:
         """See View."""
@@ -152,9 +153,12 @@ class RunView:
         now = time.monotonic()
         if self._began is None and self._state.started_at is not None:
             self._began = now
-        if now - self._shown_at < (UPDATE_SECONDS if changed else _IDLE_SECONDS):
+        self._is_behind |= (
+            changed  # a change that came too soon after a picture waits for the next one only
+        )
+        if now - self._shown_at < (UPDATE_SECONDS if self._is_behind else _IDLE_SECONDS):
             return
-        self._shown_at = now
+        self._shown_at, self._is_behind = now, False
         elapsed = 0.0 if self._began is None else now - self._began
         for name, html in live_parts(self._state, elapsed).items():
             if self._parts[name].value != html:

@@ -111,3 +111,26 @@ class GrowingOutput(Growing):
                 "text": "".join(self._texts),
             }
         }
+
+
+class GrowingProgress(Growing):
+    """How far one bar is; only the latest is told, however often a step says so."""
+
+    __slots__ = ("_row",)
+
+    def __init__(self, seq: int, finish: Callable[[Growing], bytes]) -> None:
+        super().__init__(seq, finish)
+        self._row: dict[str, Any] = {}
+
+    def takes(self, row: dict[str, Any]) -> bool:
+        """Whether it is of the same bar, which has not begun anew."""
+        same = all(self._row[key] == row[key] for key in ("step_id", "call", "label"))
+        return same and bool(self._row["done"] <= row["done"])
+
+    def set(self, row: dict[str, Any]) -> None:
+        """This is the latest."""
+        self._row = row
+
+    def contents(self) -> dict[str, Any]:
+        """See Growing."""
+        return {"progress": self._row}

@@ -16,7 +16,7 @@ from blazen_nb.engine.ticks import Attempt
 from blazen_nb.errors import LimitError, text_of, unicode_of
 from blazen_nb.events import Event
 from blazen_nb.peer import capture
-from blazen_nb.peer.growing import Growing, GrowingEvents, GrowingOutput
+from blazen_nb.peer.growing import Growing, GrowingEvents, GrowingOutput, GrowingProgress
 from blazen_nb.peer.leaving import KnownRefs
 from blazen_nb.shipping.values import encode
 from blazen_nb.updates import DisplayAction, StepOutcome, StreamName
@@ -143,16 +143,22 @@ class UpdateLog:
 
     def progressed(self, attempt: Attempt, label: str, done: float, total: float | None) -> None:
         """See Observer."""
-        self._append(
-            progress={
-                "step_id": attempt.step.step_id,
-                "call": attempt.call,
-                "label": label,
-                "done": done,
-                "total": -1.0 if total is None else total,
-                "at": time.monotonic() - self._began,
-            }
-        )
+        row = {
+            "step_id": attempt.step.step_id,
+            "call": attempt.call,
+            "label": label,
+            "done": done,
+            "total": -1.0 if total is None else total,
+            "at": time.monotonic() - self._began,
+        }
+        with self._lock:
+            if self._is_unread:
+                return
+            growing = self._growing
+            if not isinstance(growing, GrowingProgress) or not growing.takes(row):
+                self._seq += 1
+                growing = self._grow(GrowingProgress(self._seq, self._finish))
+            growing.set(row)
 
     def input_requested(self, event: Event) -> None:
         """See Observer."""
@@ -321,3 +327,7 @@ class StepSink:
     ) -> None:
         """See Sink."""
         self._log.display(self._attempt, action, data, metadata, display_id, wait)
+
+    def progress(self, label: str, done: float, total: float | None) -> None:
+        """See Sink."""
+        self._log.progressed(self._attempt, label, done, total)

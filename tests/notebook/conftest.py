@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.notebook.kernels import Kernel
+from tests.notebook.kernels import INSTALLED, OTHER_VERSIONS, Kernel, kernel_folder
 
 
 @dataclass(frozen=True)
@@ -61,3 +61,12 @@ def kernel(gpu0: PeerProcess) -> Iterator[Kernel]:
         kernel.run("%load_ext blazen_nb")
         kernel.run(f"%blazen_connect gpu0 {gpu0.address}")
         yield kernel
+
+
+@pytest.fixture(scope="session", params=[*OTHER_VERSIONS, INSTALLED])
+def version(request: pytest.FixtureRequest) -> str:
+    """Each version of ipykernel that the project is tested with."""
+    wanted: str = request.param
+    if wanted != INSTALLED and not kernel_folder(wanted).exists():
+        pytest.skip(f"NO TEST RAN ON ipykernel {wanted}: it is not there (make kernels)")
+    return wanted
