@@ -25,6 +25,8 @@ for shown in (HTML("<b>h</b>"), Markdown("*m*"), Latex("$x$"), JSON({"a": [1]}),
     display(shown)
 """,
     "a picture": "from PIL import Image\nImage.new('RGB', (9, 7), 'red')",
+    "a value that a semicolon hides": "print('said')\n[1, 2];  # so",
+    "a value and a print": "print('said')\n[1, 2]",
     "a bundle of its own": """
 class Own:
     def _repr_mimebundle_(self, include=None, exclude=None):
