@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.notebook.kernels import INSTALLED, OTHER_VERSIONS, Kernel, kernel_folder
+from tests.notebook.lab import LAB, NOTEBOOK, Browser, Lab, chromium
 
 
 @dataclass(frozen=True)
@@ -70,3 +71,19 @@ def version(request: pytest.FixtureRequest) -> str:
     if wanted != INSTALLED and not kernel_folder(wanted).exists():
         pytest.skip(f"NO TEST RAN ON ipykernel {wanted}: it is not there (make kernels)")
     return wanted
+
+
+@pytest.fixture(scope="session", params=[LAB, NOTEBOOK], ids=lambda flavour: flavour.name)
+def lab(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, own_environment: Path
+) -> Iterator[Lab]:
+    """Each of the front ends, with a folder of its own."""
+    with Lab(tmp_path_factory.mktemp("notebooks"), request.param).serving() as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A caged Chromium; no longer than a module's tests, for asyncio cannot run beside it."""
+    with chromium() as browser:
+        yield browser
