@@ -9,6 +9,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROTO_VENV := build/proto-venv
 BINDER_VENV := build/binder-venv
+# Kernels are tested with these beside the installed one; tests/notebook/kernels.py names the same.
+KERNEL_VERSIONS := 6.29.5 7.3.0
+KERNELS := $(KERNEL_VERSIONS:%=build/ipykernels/%/.made)
 # The Python that binder/environment.yml asks for where it is installed, else the one above.
 BINDER_PYTHON ?= $(shell p=python$$(sed -n 's/^ *- python=//p' binder/environment.yml); \
 	"$$p" -c '' 2>/dev/null && echo "$$p" || echo '$(PYTHON)')
@@ -20,7 +23,7 @@ export PROTO_PYTHON ?= $(wildcard $(CURDIR)/$(PROTO_VENV)/bin/python)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint types contracts unit notebooks bench proto proto-tools peer-venvs binder clean
+.PHONY: help demo test lint types contracts unit kernels notebooks bench proto proto-tools peer-venvs binder clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | \
@@ -43,8 +46,10 @@ types: $(BIN)/.test  ## mypy strict on the package and its tests
 contracts: $(BIN)/.test  ## which layer may import which
 	$(BIN)/lint-imports
 
-unit: $(BIN)/.test  ## all tests but the notebooks; ARGS="tests/unit -k reducer" narrows it
+unit: $(BIN)/.test kernels  ## all tests but the notebooks; ARGS="tests/unit -k reducer" narrows it
 	$(BIN)/pytest $(ARGS)
+
+kernels: $(KERNELS)  ## ipykernels of other versions, for the tests that start them
 
 # A session of its own: one kernel a notebook, outputs compared with the saved ones. Warnings of the kernel's
 # own libraries are theirs to mend, and a cell may take longer than a unit test. In a runtime folder of its own the
@@ -96,4 +101,9 @@ $(PROTO_VENV)/.made: pyproject.toml
 	'$(PYTHON)' -m venv $(PROTO_VENV)
 	$(PROTO_VENV)/bin/python $(PIP) 'pip>=25.1'
 	$(PROTO_VENV)/bin/python $(PIP) --group proto
+	@touch $@
+
+# Without dependencies: they are the installed kernel's, all but the one that only the old line asks for.
+build/ipykernels/%/.made: | $(BIN)/.test
+	$(BIN)/python $(PIP) --no-deps --target $(@D) ipykernel==$* $(if $(filter 6.%,$*),nest-asyncio==1.6.0)
 	@touch $@

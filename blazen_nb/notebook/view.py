@@ -141,6 +141,7 @@ class LiveView:
         self._forms: list[InputForm] = []
         self._is_shown = False
         self._shown_at = 0.0
+        self._is_behind = False
 
     def open(self) -> None:
         """See View."""
@@ -169,9 +170,12 @@ class LiveView:
         for (state, _), form in zip(self._runs, self._forms, strict=True):
             form.keep_only(state.questions)
         now = time.monotonic()
-        if now - self._shown_at < (UPDATE_SECONDS if changed else _IDLE_SECONDS):
+        self._is_behind |= (
+            changed  # a change that came too soon after a picture waits for the next one only
+        )
+        if now - self._shown_at < (UPDATE_SECONDS if self._is_behind else _IDLE_SECONDS):
             return
-        self._shown_at = now
+        self._shown_at, self._is_behind = now, False
         for name, html in self._picture.parts().items():
             if self._parts[name].value != html:
                 self._parts[name].value = html

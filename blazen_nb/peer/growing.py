@@ -113,3 +113,28 @@ class GrowingOutput(Growing):
                 "in_log": self._in_log,
             }
         }
+
+
+class GrowingProgress(Growing):
+    """How far one bar is; only the latest is told, however often a step says so."""
+
+    __slots__ = ("_row",)
+
+    def __init__(self, seq: int, make: Callable[..., bytes]) -> None:
+        super().__init__(seq, make)
+        self._row: dict[str, Any] = {}
+
+    def takes(self, row: dict[str, Any]) -> bool:
+        """Whether it is of the same bar, which has not begun anew."""
+        if self.is_closed:
+            return False
+        same = all(self._row[key] == row[key] for key in ("step_id", "call", "label"))
+        return same and bool(self._row["done"] <= row["done"])
+
+    def set(self, row: dict[str, Any]) -> None:
+        """This is the latest."""
+        self._row = row
+
+    def contents(self) -> dict[str, Any]:
+        """See Growing."""
+        return {"progress": self._row}

@@ -15,7 +15,7 @@ from blazen_nb.engine.ticks import Attempt
 from blazen_nb.errors import text_of
 from blazen_nb.events import Event
 from blazen_nb.peer import capture
-from blazen_nb.peer.growing import GrowingEvents
+from blazen_nb.peer.growing import GrowingEvents, GrowingProgress
 from blazen_nb.peer.leaving import KnownRefs
 from blazen_nb.peer.run_output import RunOutput, require_room
 from blazen_nb.peer.run_record import RunRecord
@@ -41,7 +41,8 @@ class UpdateLog:
         self._home = home
         self._refs = refs
         self._writer = UpdateWriter(record)
-        self._output = RunOutput(self._writer, limits)
+        self.output = RunOutput(self._writer, limits)
+        """Where what its steps print and display goes."""
         self._began = time.monotonic()
         self._attempt_began: dict[int, float] = {}
 
@@ -89,7 +90,7 @@ class UpdateLog:
         began = self._attempt_began.pop(attempt.attempt_id, None)
         if began is None:
             return  # it was told to stop before it began
-        self._output.step_ended()
+        self.output.step_ended()
         self._append(
             step_ended={
                 "step_id": attempt.step.step_id,
@@ -132,16 +133,24 @@ class UpdateLog:
 
     def progressed(self, attempt: Attempt, label: str, done: float, total: float | None) -> None:
         """See Observer."""
-        self._append(
-            progress={
-                "step_id": attempt.step.step_id,
-                "call": attempt.call,
-                "label": label,
-                "done": done,
-                "total": -1.0 if total is None else total,
-                "at": time.monotonic() - self._began,
-            }
-        )
+        row = {
+            "step_id": attempt.step.step_id,
+            "call": attempt.call,
+            "label": label,
+            "done": done,
+            "total": -1.0 if total is None else total,
+            "at": time.monotonic() - self._began,
+        }
+        with self._writer.lock:
+            if self._writer.is_closed:
+                return
+            growing = self._writer.growing
+            if not isinstance(growing, GrowingProgress) or not growing.takes(row):
+                growing = self._writer.grow(
+                    GrowingProgress(self._writer.next_seq, self._writer.message)
+                )
+                self._writer.count()
+            growing.set(row)
 
     def input_requested(self, event: Event) -> None:
         """See Observer."""
@@ -162,7 +171,7 @@ class UpdateLog:
 
     def enter(self, attempt: Attempt) -> Any:
         """Output of this context belongs to the attempt from now on."""
-        return capture.activate(StepSink(self._output, attempt))
+        return capture.activate(StepSink(self, attempt))
 
     def leave(self, entered: Any) -> None:
         """And no longer."""
@@ -171,7 +180,7 @@ class UpdateLog:
     def ended(self, message: pb.EndedUpdate, result: pb.RunResult) -> None:
         """The last update, and the result; whatever comes after it is dropped."""
         with self._writer.lock:
-            self._output.tell_held()
+            self.output.tell_held()
             self._append(ended=message)
             self._writer.is_closed = True
             outcome: Outcome = result.outcome  # type: ignore[assignment]  # the name of one
@@ -199,15 +208,15 @@ def _json_or_text(value: Any) -> bytes:
 class StepSink:
     """Where the captured output of one attempt goes (capture.Sink)."""
 
-    __slots__ = ("_attempt", "_output")
+    __slots__ = ("_attempt", "_log")
 
-    def __init__(self, output: RunOutput, attempt: Attempt) -> None:
-        self._output = output
+    def __init__(self, log: UpdateLog, attempt: Attempt) -> None:
+        self._log = log
         self._attempt = attempt
 
     def write(self, stream: StreamName, text: str) -> None:
         """See Sink."""
-        self._output.write(self._attempt, stream, text)
+        self._log.output.write(self._attempt, stream, text)
 
     def display(
         self,
@@ -218,4 +227,8 @@ class StepSink:
         wait: bool,
     ) -> None:
         """See Sink."""
-        self._output.display(self._attempt, action, data, metadata, display_id, wait)
+        self._log.output.display(self._attempt, action, data, metadata, display_id, wait)
+
+    def progress(self, label: str, done: float, total: float | None) -> None:
+        """See Sink."""
+        self._log.progressed(self._attempt, label, done, total)

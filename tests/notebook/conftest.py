@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.notebook.kernels import Kernel
+from tests.notebook.kernels import INSTALLED, OTHER_VERSIONS, Kernel, kernel_folder
+from tests.notebook.lab import LAB, NOTEBOOK, Browser, Lab, chromium
 
 
 @dataclass(frozen=True)
@@ -75,3 +76,40 @@ def kernel(gpu0: PeerProcess) -> Iterator[Kernel]:
         kernel.run("%load_ext blazen_nb")
         kernel.run(f"%blazen_connect gpu0 {gpu0.address}")
         yield kernel
+
+
+@pytest.fixture(scope="session", params=[*OTHER_VERSIONS, INSTALLED])
+def version(request: pytest.FixtureRequest) -> str:
+    """Each version of ipykernel that the project is tested with."""
+    wanted: str = request.param
+    if wanted != INSTALLED and not kernel_folder(wanted).exists():
+        pytest.skip(f"NO TEST RAN ON ipykernel {wanted}: it is not there (make kernels)")
+    return wanted
+
+
+@pytest.fixture(scope="session")
+def jupyterlab(tmp_path_factory: pytest.TempPathFactory, own_environment: Path) -> Iterator[Lab]:
+    """JupyterLab, with a folder of its own; for what the front ends do alike, because their widgets are the same."""
+    with Lab(tmp_path_factory.mktemp("notebooks"), LAB).serving() as lab:
+        yield lab
+
+
+@pytest.fixture(scope="session")
+def classic(tmp_path_factory: pytest.TempPathFactory, own_environment: Path) -> Iterator[Lab]:
+    """Notebook 7, with a folder of its own."""
+    with Lab(tmp_path_factory.mktemp("notebooks"), NOTEBOOK).serving() as lab:
+        yield lab
+
+
+@pytest.fixture(params=["jupyterlab", "classic"], scope="session")
+def lab(request: pytest.FixtureRequest) -> Lab:
+    """Each of the front ends."""
+    found: Lab = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A caged Chromium; no longer than a module's tests, for asyncio cannot run beside it."""
+    with chromium() as browser:
+        yield browser

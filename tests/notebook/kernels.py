@@ -4,61 +4,28 @@ from __future__ import annotations
 
 import os
 import queue
-import re
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
 
+from tests.notebook.outcome import Outcome
+
 SECONDS = 30.0
-_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+INSTALLED = metadata.version("ipykernel")
+OTHER_VERSIONS = ("6.29.5", "7.3.0")
+"""The ipykernels that ``make kernels`` puts beside the installed one; the Makefile names the same."""
 
 
-@dataclass
-class Outcome:
-    """What a cell has put out, and how it ended."""
-
-    status: str = ""
-    stdout: str = ""
-    stderr: str = ""
-    error: str = ""
-    """The name of the exception's type."""
-    message: str = ""
-    traceback: list[str] = field(default_factory=list)
-    """The lines below the cell, without their colours."""
-    shown: list[dict[str, Any]] = field(default_factory=list)
-    """Bundles of displays, each in its latest form."""
-    result: dict[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
-    _places: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def text(self) -> str:
-        """The result's plain text."""
-        return str(self.result.get("text/plain", ""))
-
-    def take(self, kind: str, content: dict[str, Any]) -> None:
-        """The message counts."""
-        if kind == "stream":
-            setattr(self, content["name"], getattr(self, content["name"]) + content["text"])
-        elif kind == "error":
-            self.error, self.message = content["ename"], content["evalue"]
-            self.traceback = _COLOUR.sub("", "\n".join(content["traceback"])).splitlines()
-        elif kind == "execute_result":
-            self.result = content["data"]
-        elif kind in ("display_data", "update_display_data"):
-            display_id = content.get("transient", {}).get("display_id", "")
-            place = self._places.get(display_id)
-            if place is not None:
-                self.shown[place] = content["data"]
-            elif kind == "display_data":
-                self._places[display_id] = len(self.shown)
-                self.shown.append(content["data"])
+def kernel_folder(version: str) -> Path:
+    """Where that ipykernel lies, if it is there."""
+    return Path(__file__).resolve().parents[2] / "build" / "ipykernels" / version
 
 
 class Kernel:
@@ -68,16 +35,23 @@ class Kernel:
         self.manager = manager
         self._client = client
         self._outcomes: dict[str, Outcome] = {}
+        self.stray: list[dict[str, Any]] = []
+        """What came and belongs to no cell."""
         self._process = int(self.run("__import__('os').getpid()").text)
+        self.version = self.run("print(__import__('ipykernel').__version__)").stdout.strip()
 
     @classmethod
     @contextmanager
-    def started(cls, **options: Any) -> Iterator[Kernel]:
+    def started(cls, version: str = INSTALLED) -> Iterator[Kernel]:
         """A new kernel; at the end it is gone."""
         quiet = ["--log-level=40"]
-        manager, client = start_new_kernel(kernel_name="python3", extra_arguments=quiet, **options)
+        manager, client = start_new_kernel(
+            kernel_name="python3", extra_arguments=quiet, env=_environment(version)
+        )
         try:
-            yield cls(manager, client)
+            kernel = cls(manager, client)
+            assert kernel.version == version
+            yield kernel
         finally:
             client.stop_channels()
             manager.shutdown_kernel(now=True)
@@ -137,17 +111,25 @@ class Kernel:
             self._take(message)
 
     def _take(self, message: dict[str, Any]) -> None:
-        outcome = self._outcomes.get(message["parent_header"].get("msg_id", ""))
         kind, content = message["msg_type"], message["content"]
         if kind == "update_display_data":
-            # As front ends do: by its ID, whichever cell runs when the update comes.
             for each in self._outcomes.values():
-                each.take(kind, content)
+                each.update(content)
             return
+        outcome = self._outcomes.get(message["parent_header"].get("msg_id", ""))
         if outcome is None:
+            if kind not in ("status", "execute_input"):
+                self.stray.append(message)
             return
         if kind == "status" and content["execution_state"] == "idle":
             outcome.status = "error" if outcome.error else "ok"
             outcome.seconds = time.monotonic() - outcome.seconds
         else:
-            outcome.take(kind, content)
+            outcome.take(message)
+
+
+def _environment(version: str) -> dict[str, str]:
+    if version == INSTALLED:
+        return dict(os.environ)
+    path = [str(kernel_folder(version)), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, path))}

@@ -1,4 +1,4 @@
-"""JupyterLab on loopback with a caged Chromium in front of it: what only a real front end can show."""
+"""JupyterLab or Notebook 7 on loopback, a caged Chromium in front of it: what only a real front end can show."""
 
 from __future__ import annotations
 
@@ -14,18 +14,32 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
+import pytest
 from nbformat.v4 import new_code_cell, new_notebook
+
+from tests.notebook.leaks import leaks, live_tokens
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
 
 CHROMIUM = shutil.which("chromium")
-SECONDS = 60.0
+BROWSER_MARKS = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        CHROMIUM is None,
+        reason="NO BROWSER TEST RAN: chromium is not installed (apt-get install chromium)",
+    ),
+    pytest.mark.timeout(120),  # the browser's start and the server's count too
+]
+SECONDS = 30.0
 """How long a browser may take for what it does in a few: the machine may be busy."""
+
+SHOTS_VARIABLE = "BLAZEN_NB_SHOTS"
 
 _BROWSER_OPTIONS = [
     "--no-sandbox",  # containers run as root
@@ -44,21 +58,58 @@ _STATE = """() => {
     const waits = [...document.querySelectorAll('.jp-InputPrompt')].some(p => p.textContent.includes('[*]'));
     return waits ? 'busy' : kernel.status;
 }"""
-_RUN = """async numbers => {
-    const panel = window.jupyterapp.shell.currentWidget;
-    for (const number of numbers) {
-        panel.content.activeCellIndex = number;
-        panel.content.deselectAll();
-        window.jupyterapp.commands.execute('notebook:run-cell');
-    }
+_CHANGE_THEME = (
+    "async theme => { await window.jupyterapp.commands.execute('apputils:change-theme', {theme}); }"
+)
+_RUN = """([first, last]) => {
+    const cells = window.jupyterapp.shell.currentWidget.content;
+    cells.deselectAll();
+    cells.activeCellIndex = first;
+    if (last > first) cells.extendContiguousSelectionTo(last);
+    window.jupyterapp.commands.execute('notebook:run-cell');
 }"""
 
 
-class Lab:
-    """A JupyterLab server whose notebooks lie in ``folder``."""
+@dataclass(frozen=True)
+class Flavour:
+    """What differs between the two front ends."""
 
-    def __init__(self, folder: Path) -> None:
+    name: str
+    module: str
+    options: tuple[str, ...]
+    page: str
+    """Where a notebook of this name is shown."""
+    flaws: tuple[str, ...] = ()
+    """Errors of its own that its pages report whatever they show."""
+
+
+LAB = Flavour(
+    "JupyterLab",
+    "jupyterlab",
+    (
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.news_url=None",
+        "--LabApp.extension_manager=readonly",
+        "--LabApp.expose_app_in_browser=True",
+    ),
+    "lab/tree/{name}?reset",
+)
+# An option that Notebook does not know, such as those above, makes it forget this one, too.
+NOTEBOOK = Flavour(
+    "Notebook",
+    "notebook",
+    ("--JupyterNotebookApp.expose_app_in_browser=True",),
+    "notebooks/{name}?",
+    ("Cannot read properties of undefined (reading 'schema')",),
+)
+
+
+class Lab:
+    """A Jupyter server whose notebooks lie in ``folder``."""
+
+    def __init__(self, folder: Path, flavour: Flavour = LAB) -> None:
         self.folder = folder
+        self.flavour = flavour
         self._token = secrets.token_hex(16)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -79,9 +130,10 @@ class Lab:
                 process.terminate()
                 process.wait(SECONDS)
 
-    def url(self, path: str) -> str:
-        """Where the browser finds it."""
-        return f"http://127.0.0.1:{self._port}/{path}?token={self._token}"
+    def url(self, name: str) -> str:
+        """Where the browser finds the notebook."""
+        page = self.flavour.page.format(name=name)
+        return f"http://127.0.0.1:{self._port}/{page}&token={self._token}"
 
     def write(self, name: str, cells: list[str]) -> Path:
         """A notebook with these cells lies in the folder."""
@@ -104,7 +156,7 @@ class Lab:
         return [
             sys.executable,
             "-m",
-            "jupyterlab",
+            self.flavour.module,
             f"--ServerApp.root_dir={self.folder}",
             "--ServerApp.ip=127.0.0.1",
             f"--ServerApp.port={self._port}",
@@ -112,10 +164,7 @@ class Lab:
             "--ServerApp.allow_root=True",
             "--ServerApp.open_browser=False",
             f"--IdentityProvider.token={self._token}",
-            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-            "--LabApp.news_url=None",
-            "--LabApp.extension_manager=readonly",
-            "--LabApp.expose_app_in_browser=True",
+            *self.flavour.options,
         ]
 
     def _environment(self) -> dict[str, str]:
@@ -124,6 +173,11 @@ class Lab:
         # No question about news in the way of the first click.
         asks = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
         (config / "labconfig" / "page_config.json").write_text(json.dumps(asks))
+        # Every cell is in the page, also one that is out of sight.
+        tracker = self.folder / "settings" / "@jupyterlab" / "notebook-extension"
+        tracker.mkdir(parents=True)
+        whole = {"windowingMode": "none"}
+        (tracker / "tracker.jupyterlab-settings").write_text(json.dumps(whole))
         own = {
             "JUPYTER_CONFIG_DIR": str(config),
             "JUPYTERLAB_SETTINGS_DIR": str(self.folder / "settings"),
@@ -135,34 +189,31 @@ class Lab:
         deadline = time.monotonic() + SECONDS
         while process.poll() is None and time.monotonic() < deadline:
             try:
-                urllib.request.urlopen(self.url("api"), timeout=1).close()
+                api = f"http://127.0.0.1:{self._port}/api?token={self._token}"
+                urllib.request.urlopen(api, timeout=1).close()
             except (urllib.error.URLError, OSError):
                 continue
             return
-        raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
+        raise RuntimeError(f"{self.flavour.name} did not start:\n{log.read_text()[-3000:]}")
 
 
 class Notebook:
     """A notebook in the browser."""
 
-    def __init__(self, page: Page, path: Path) -> None:
+    def __init__(self, page: Page, path: Path, flavour: Flavour) -> None:
         self.page = page
         self.path = path
+        self.flavour = flavour
 
     def run_all(self) -> None:
         """All cells are told to run; the kernel is there."""
         self._wait_for("idle")
         self._command("notebook:run-all-cells")
 
-    def start_cells(self, *numbers: int) -> None:
-        """These cells, and no others, are told to run, in this order; the kernel is there."""
+    def run(self, first: int, last: int | None = None) -> None:
+        """The cell, or all from the first to the last, are told to run."""
         self._wait_for("idle")
-        self.page.evaluate(_RUN, list(numbers))
-
-    def run_cells(self, *numbers: int) -> None:
-        """These cells have run."""
-        self.start_cells(*numbers)
-        self.wait_until_idle()
+        self.page.evaluate(_RUN, [first, first if last is None else last])
 
     def restart_kernel(self) -> None:
         """A new kernel process is there; what ran in the old one is gone with it."""
@@ -184,11 +235,24 @@ class Notebook:
         """The notebook as it lies on disk after saving."""
         save = "async () => { await window.jupyterapp.commands.execute('docmanager:save'); }"
         self.page.evaluate(save)
+        assert leaks(self.path, live_tokens()) == []
         return nbformat.read(self.path, as_version=4)  # type: ignore[no-untyped-call]
 
     def outputs(self, cell: int) -> str:
         """The text in the outputs of the cell, as a reader sees it."""
         return self.page.locator(".jp-CodeCell").nth(cell).locator(".jp-OutputArea").inner_text()
+
+    def shot(self, cell: int, name: str) -> None:
+        """Pictures of the cell's outputs, light and dark, where BLAZEN_NB_SHOTS names a folder for them."""
+        if not (folder := os.environ.get(SHOTS_VARIABLE)):
+            return
+        area = self.page.locator(".jp-CodeCell").nth(cell).locator(".jp-OutputArea")
+        for theme in ("Dark", "Light"):
+            self.page.evaluate(_CHANGE_THEME, f"JupyterLab {theme}")
+            self.page.wait_for_selector(
+                f"body[data-jp-theme-light='{str(theme == 'Light').lower()}']"
+            )
+            area.screenshot(path=Path(folder) / f"{name}-{self.flavour.name}-{theme}.png")
 
     def _command(self, name: str) -> None:
         self.page.evaluate("name => { window.jupyterapp.commands.execute(name); }", name)
@@ -211,17 +275,30 @@ class Browser:
         self.page = page
         self.refused: list[str] = []
         self.errors: list[str] = []
+        self._flaws: tuple[str, ...] = ()
+        self._file = ""
         page.context.route("**/*", self._gate)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", lambda error: self._note(str(error)))
 
     def open(self, lab: Lab, path: Path) -> Notebook:
         """The notebook is open in the browser."""
-        self.page.goto(lab.url(f"lab/tree/{path.name}").replace("?", "?reset&"))
-        return Notebook(self.page, path)
+        self._flaws = lab.flavour.flaws
+        self.page.goto(lab.url(path.name))
+        return Notebook(self.page, path, lab.flavour)
+
+    def open_file(self, path: Path) -> Page:
+        """The HTML file is open in the browser; what it asks for beside itself is refused and noted."""
+        self._file = path.as_uri()
+        self.page.goto(self._file)
+        return self.page
+
+    def _note(self, error: str) -> None:
+        if error not in self._flaws:
+            self.errors.append(error)
 
     def _gate(self, route: Route) -> None:
         url = route.request.url
-        if url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+        if url == self._file or url.startswith(("http://127.0.0.1:", "data:", "blob:")):
             route.continue_()
         else:
             self.refused.append(url)

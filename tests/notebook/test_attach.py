@@ -8,7 +8,8 @@ import pytest
 
 from tests.eventually import eventually
 from tests.notebook.conftest import PeerProcess
-from tests.notebook.kernels import Kernel, Outcome
+from tests.notebook.kernels import Kernel
+from tests.notebook.outcome import Outcome
 
 WAITS = """%%blazen_remote {options}
 import pathlib, time

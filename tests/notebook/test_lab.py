@@ -1,27 +1,22 @@
-"""Remote cells in JupyterLab, seen and driven through Chromium."""
+"""Remote cells in JupyterLab and in Notebook 7, seen and driven through Chromium, on one page for all."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.eventually import eventually
 from tests.notebook.conftest import PeerProcess
-from tests.notebook.lab import CHROMIUM, Browser, Lab, chromium
+from tests.notebook.lab import BROWSER_MARKS, Browser, Lab, Notebook
+from tests.notebook.test_live_rate import FAN_OUT
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None,
-        reason="NO BROWSER TEST RAN: chromium is not installed (apt-get install chromium)",
-    ),
-    pytest.mark.timeout(120),  # the browser's start and JupyterLab's count too
-]
-CONNECT = ["%load_ext blazen_nb", "%blazen_connect gpu0 {address}"]
+pytestmark = BROWSER_MARKS
 LOOP = """%%blazen_remote
+import matplotlib.pyplot as plt
+plt.plot([1, 4, 9])
+plt.show()
 print("working")
 while True:
     pass"""
@@ -46,8 +41,6 @@ def work(ctx: Context, ev: Part) -> StopEvent:
         print("part", ev.n)
         time.sleep(0.02)
     return StopEvent()"""
-
-
 QUESTIONS = """%%blazen_remote
 from blazen_nb import Context, InputRequestEvent, InputResponseEvent, StartEvent, StopEvent, step
 
@@ -65,22 +58,57 @@ def collect(ctx: Context, ev: InputResponseEvent) -> InputRequestEvent | StopEve
     if len(answers) == 2:
         return StopEvent(result=answers)
     return InputRequestEvent(request_id="sure", prompt="Go on?", metadata={"choices": ["no", "yes"]})"""
+CELLS = {
+    "connect": "%load_ext blazen_nb\n%blazen_connect gpu0 {address}",
+    "loop": LOOP,
+    "behind": "print('behind')",
+    "steps": STEPS,
+    "questions": QUESTIONS,
+    "bar": """%%blazen_remote
+import time
+from tqdm.auto import tqdm
+for n in tqdm(range(1_000), desc="training"):
+    time.sleep(0.01)""",
+    "thousand": FAN_OUT.replace("sleep(0.02)", "sleep(0.05)"),
+}
+PLACE = {name: place for place, name in enumerate(CELLS)}
+SAMPLE = """place => {
+    const seen = window.seen = [];
+    let before = performance.now();
+    const look = now => {
+        const card = document.querySelectorAll('.jp-CodeCell')[place].querySelector('.bzn-card');
+        const box = card?.getBoundingClientRect();
+        seen.push({gap: now - before, top: box?.top, height: box?.height, word: card?.querySelector('.bzn-pill')?.innerText});
+        before = now;
+        if (window.seen === seen) requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+}"""
+"""Looks at the card of a cell at every frame that is painted."""
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, own_environment: Path) -> Iterator[Lab]:
-    with Lab(tmp_path_factory.mktemp("notebooks")).serving() as lab:
-        yield lab
+def notebook(lab: Lab, browser: Browser, gpu0: PeerProcess) -> Iterator[Notebook]:
+    cells = [text.replace("{address}", gpu0.address) for text in CELLS.values()]
+    notebook = browser.open(lab, lab.write("live.ipynb", cells))
+    notebook.run(PLACE["connect"])
+    yield notebook
+    notebook.wait_until_idle()
+    assert "widgets" not in notebook.saved().metadata
+    assert (browser.refused, browser.errors) == ([], [])
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
+@pytest.fixture
+def started(notebook: Notebook) -> Callable[..., str]:
+    """Runs cells of the page, and returns where the first one's outputs are once its card says that it runs."""
 
+    def start(name: str, last: str | None = None) -> str:
+        notebook.run(PLACE[name], PLACE[last or name])
+        cell = f".jp-CodeCell >> nth={PLACE[name]}"
+        notebook.page.wait_for_selector(f"{cell} >> .bzn-pill:has-text('Running')")
+        return f"{cell} >> .jp-OutputArea"
 
-def connected(gpu0: PeerProcess, *cells: str) -> list[str]:
-    return [*(cell.format(address=gpu0.address) for cell in CONNECT), *cells]
+    return start
 
 
 def end_of_last_run(gpu0: PeerProcess) -> str:
@@ -89,146 +117,103 @@ def end_of_last_run(gpu0: PeerProcess) -> str:
     return lines[-1].split(": ")[-1] if lines and " starts: " not in lines[-1] else ""
 
 
-def test_stop_cancels_the_run_within_a_second_and_the_cell_behind_does_not_run(
-    lab: Lab, browser: Browser, gpu0: PeerProcess
+def test_outputs_are_there_while_the_cell_runs_and_stop_cancels_it_within_a_second(
+    notebook: Notebook, gpu0: PeerProcess, started: Callable[..., str]
 ) -> None:
-    path = lab.write("stop.ipynb", connected(gpu0, LOOP, "print('behind')"))
-    notebook = browser.open(lab, path)
-    notebook.run_all()
-    notebook.page.wait_for_selector(".bzn-pill:has-text('Running')")
-    notebook.page.wait_for_selector(".jp-OutputArea :text('working')")
+    outputs = started("loop", "behind")
+    notebook.page.wait_for_selector(f"{outputs} >> text=working")
+    figure = notebook.page.wait_for_selector(f"{outputs} >> img")
+    assert figure is not None
+    assert figure.evaluate("image => image.naturalWidth") > 300
+    notebook.shot(PLACE["loop"], "cell-running")
+    assert end_of_last_run(gpu0) == ""
     pressed = time.monotonic()
     notebook.press_stop()
     eventually(lambda: end_of_last_run(gpu0).startswith("cancelled"))
     assert time.monotonic() - pressed < 1.0
     notebook.wait_until_idle()
-    said = notebook.outputs(2)
+    said = notebook.outputs(PLACE["loop"])
     assert "Cancelled" in said
     assert "KeyboardInterrupt: the run on gpu0 ended: cancelled" in said
-    assert "behind" not in notebook.outputs(3)
-    assert browser.errors == []
+    assert "behind" not in notebook.outputs(PLACE["behind"])
+    notebook.shot(PLACE["loop"], "cell-cancelled")
 
 
-def test_the_cancel_button_works_while_the_cell_waits(
-    lab: Lab, browser: Browser, gpu0: PeerProcess
+@pytest.mark.parametrize("name", ["loop", "steps"])
+def test_the_cancel_button_ends_the_run_within_half_a_second_while_the_cell_waits(
+    notebook: Notebook, gpu0: PeerProcess, started: Callable[..., str], name: str
 ) -> None:
-    path = lab.write("cancel.ipynb", connected(gpu0, STEPS))
-    notebook = browser.open(lab, path)
-    notebook.run_all()
-    notebook.page.wait_for_selector(".bzn-pill:has-text('Running')")
-    for shown in ("split", "work", "parts", "part 2"):
-        notebook.page.wait_for_selector(f".bzn-card :text('{shown}') >> visible=true")
-    notebook.page.click(".bzn-card button:has-text('Cancel')")
+    outputs = started(name)
+    for shown in ("working",) if name == "loop" else ("split", "work", "parts", "part 2"):
+        notebook.page.wait_for_selector(f"{outputs} >> :text('{shown}') >> visible=true")
+    notebook.shot(PLACE[name], f"{name}-running")
+    button = notebook.page.wait_for_selector(f"{outputs} >> button:has-text('Cancel')")
+    assert button is not None
+    pressed = time.monotonic()
+    button.click()
     eventually(lambda: end_of_last_run(gpu0).startswith("cancelled"))
+    assert time.monotonic() - pressed < 0.5
     notebook.wait_until_idle()
-    assert "WorkflowCancelledError" in notebook.outputs(2)
+    assert "WorkflowCancelledError" in notebook.outputs(PLACE[name])
+    notebook.shot(PLACE[name], f"{name}-cancelled")
 
 
 def test_a_question_of_the_run_is_answered_in_its_card(
-    lab: Lab, browser: Browser, gpu0: PeerProcess
+    notebook: Notebook, browser: Browser, started: Callable[..., str]
 ) -> None:
-    notebook = browser.open(lab, lab.write("asks.ipynb", connected(gpu0, QUESTIONS)))
-    notebook.run_all()
-    page = notebook.page
-    page.wait_for_selector(".bzn-card :text('How many epochs?') >> visible=true")
-    page.fill(".bzn-card input[type=text]", "12")
-    page.click(".bzn-card button:has-text('Send')")
-    page.wait_for_selector(".bzn-card :text('Go on?') >> visible=true")
-    page.select_option(".bzn-card select", "yes")
-    page.click(".bzn-card button:has-text('Send')")
+    notebook.run(PLACE["questions"])
+    page, outputs = notebook.page, f".jp-CodeCell >> nth={PLACE['questions']} >> .bzn-card"
+    page.wait_for_selector(f"{outputs} >> :text('How many epochs?') >> visible=true")
+    notebook.shot(PLACE["questions"], "question")
+    page.fill(f"{outputs} >> input[type=text]", "12")
+    page.click(f"{outputs} >> button:has-text('Send')")
+    page.wait_for_selector(f"{outputs} >> :text('Go on?') >> visible=true")
+    notebook.shot(PLACE["questions"], "choice")
+    page.select_option(f"{outputs} >> select", "yes")
+    page.click(f"{outputs} >> button:has-text('Send')")
     notebook.wait_until_idle()
-    said = notebook.outputs(2)
+    said = notebook.outputs(PLACE["questions"])
     assert "Succeeded" in said
     assert "['12', 'yes']" in said
-    assert "widgets" not in notebook.saved().metadata
-    assert browser.errors == []
 
 
-FORM = """%%blazen_remote
-from blazen_nb import ask
-size = ask("Which size?", ["small", "large"], timeout=120)
-ask("How shall it be trained?", {
-    "description": "It takes about a minute.",
-    "properties": {
-        "epochs": {"type": "integer", "minimum": 1, "maximum": 10, "default": 3, "title": "Epochs"},
-        "rate": {"type": "number", "minimum": 0, "title": "Learning rate", "description": "of each step"},
-        "augment": {"type": "boolean", "title": "Turn the pictures"},
-        "size": {"enum": ["small", "large"], "default": size, "title": "Size"},
-        "note": {"type": "string", "title": "Note"},
-    },
-    "required": ["epochs", "rate"],
-})"""
-
-
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_the_values_of_an_object_are_given_by_keyboard_and_each_says_what_is_wrong_with_it(
-    lab: Lab, browser: Browser, gpu0: PeerProcess, dark: bool
+def test_a_bar_of_tqdm_is_one_row_of_the_card(
+    notebook: Notebook, started: Callable[..., str]
 ) -> None:
-    lab.use_theme(dark=dark)
-    notebook = browser.open(lab, lab.write(f"form-{dark}.ipynb", connected(gpu0, FORM)))
-    notebook.run_all()
+    outputs = started("bar")
+    bars = notebook.page.locator(f"{outputs} >> [role=progressbar]")
+    bars.filter(has_text="training").filter(has_text="of 1,000").wait_for()
+    first = bars.inner_text()
+    eventually(lambda: bars.inner_text() != first)
+    assert bars.count() == 1
+    notebook.shot(PLACE["bar"], "bar")
+    notebook.page.click(f"{outputs} >> button:has-text('Cancel')")
+    notebook.wait_until_idle()
+    assert notebook.outputs(PLACE["bar"]).count("training:") == 1  # where it was stopped
+
+
+def test_a_thousand_calls_leave_the_page_quick_and_the_card_where_it_is(
+    notebook: Notebook, started: Callable[..., str]
+) -> None:
     page = notebook.page
-    form = page.locator(".bzn-card .bzn-form")
-    page.wait_for_selector(".bzn-card :text('Which size?') >> visible=true")
-    form.locator("select").focus()
-    page.keyboard.press("End")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    page.wait_for_selector(".bzn-card :text('How shall it be trained?') >> visible=true")
-    form.locator("input[type=number]").first.fill("99")
-    page.keyboard.press("Tab")
-    page.keyboard.type("0.5")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Space")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Tab")
-    page.keyboard.type("by hand")
-    page.keyboard.press("Enter")
-    page.wait_for_selector(".bzn-wrong:has-text('Epochs must be a whole number from 1 to 10')")
-    form.locator("input[type=number]").first.fill("7")
-    form.locator("button:has-text('Send')").focus()
-    page.keyboard.press("Enter")
     notebook.wait_until_idle()
-    said = notebook.outputs(2)
-    for value in ("'epochs': 7", "'rate': 0.5", "'augment': True", "'size': 'large'", "'by hand'"):
-        assert value in said
-    assert browser.errors == []
-
-
-def test_a_form_whose_question_is_closed_elsewhere_goes(
-    lab: Lab, browser: Browser, gpu0: PeerProcess
-) -> None:
-    cell = """%%blazen_remote
-from blazen_nb import ask
-first = ask("First?", default="nobody", timeout=1.5)
-[first, ask("Second?", bool)]"""
-    notebook = browser.open(lab, lab.write("elsewhere.ipynb", connected(gpu0, cell)))
-    notebook.run_all()
-    page = notebook.page
-    page.wait_for_selector(".bzn-card :text('First?') >> visible=true")
-    page.wait_for_selector(".bzn-card .bzn-form input[type=text]")
-    page.wait_for_selector(".bzn-card :text('Second?') >> visible=true")
-    page.wait_for_selector(".bzn-card .bzn-form input[type=checkbox]")
-    assert page.locator(".bzn-card .bzn-form input[type=text]").count() == 0
-    page.click(".bzn-card button:has-text('Send')")
+    page.evaluate(SAMPLE, PLACE["thousand"])
+    started("thousand")
+    trips = []
+    while page.evaluate("window.seen.at(-1).word") == "Running":
+        began = time.monotonic()
+        page.locator(".jp-Notebook").first.click(position={"x": 3, "y": 3})
+        trips.append(time.monotonic() - began)
+        if len(trips) == 5:
+            notebook.shot(PLACE["thousand"], "thousand-running")
+    seen = page.evaluate("window.seen.splice(0)")
+    page.evaluate("window.seen = null")
     notebook.wait_until_idle()
-    assert "['nobody', False]" in notebook.outputs(2)
-
-
-def test_a_saved_notebook_keeps_the_cards_as_html_and_no_widget(
-    lab: Lab, browser: Browser, gpu0: PeerProcess
-) -> None:
-    cells = connected(gpu0, "%%blazen_remote\nprint('from afar')\n6 * 7", "_ + 1")
-    notebook = browser.open(lab, lab.write("saved.ipynb", cells))
-    notebook.run_all()
-    notebook.wait_until_idle()
-    assert notebook.outputs(2).count("Succeeded") == 1
-    assert "43" in notebook.outputs(3)
-    saved = notebook.saved()
-    outputs = saved.cells[2].outputs
-    assert "widgets" not in saved.metadata
-    assert set(outputs[0].data) == {"text/html", "text/plain"}
-    assert [output.get("text") for output in outputs[1:-1]] == ["from afar\n"]
-    assert outputs[-1].data["text/plain"] == "42"
-    assert browser.refused == []
-    assert browser.errors == []
+    notebook.shot(PLACE["thousand"], "thousand-succeeded")
+    trips.sort()
+    assert len(trips) > 5
+    assert trips[len(trips) // 2] < 0.2
+    running = [each for each in seen if each["word"] == "Running"]
+    assert len({each["height"] for each in running[len(running) // 3 :]}) == 1
+    heights = [each["height"] for each in running]
+    assert heights == sorted(heights)  # it grows with its first pictures, and never shrinks

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.eventually import eventually
 from tests.notebook.conftest import PeerProcess
-from tests.notebook.lab import CHROMIUM, Browser, Lab, chromium
+from tests.notebook.lab import BROWSER_MARKS, Browser, Lab
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None,
-        reason="NO BROWSER TEST RAN: chromium is not installed (apt-get install chromium)",
-    ),
-    pytest.mark.timeout(120),  # the browser's start and JupyterLab's count too
-]
+pytestmark = BROWSER_MARKS
 CONNECT = ["%load_ext blazen_nb", "%blazen_connect gpu0 {address}"]
 WAITS = """%%blazen_remote {options}
 import pathlib, time
@@ -29,18 +19,6 @@ while not pathlib.Path({gate!r}).exists():
     time.sleep(0.02)
 print("said at the end")
 "the result\""""
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, own_environment: Path) -> Iterator[Lab]:
-    with Lab(tmp_path_factory.mktemp("notebooks")).serving() as lab:
-        yield lab
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 def cells(gpu0: PeerProcess, *more: str) -> list[str]:
@@ -56,7 +34,8 @@ def test_a_detached_run_stays_live_and_is_attached_to_after_a_reload_of_the_page
         "left.ipynb", cells(gpu0, left, "print('the next cell ran')", "%blazen_attach")
     )
     notebook = browser.open(lab, path)
-    notebook.run_cells(0, 1, 2, 3)
+    notebook.run(0, 3)
+    notebook.wait_until_idle()
     page = notebook.page
     page.wait_for_selector(".bzn-card :text('said before anybody left') >> visible=true")
     assert "the next cell ran" in notebook.outputs(3)
@@ -65,7 +44,7 @@ def test_a_detached_run_stays_live_and_is_attached_to_after_a_reload_of_the_page
     eventually(lambda: page.locator(clock).first.inner_text() != first)
     notebook.saved()
     notebook = browser.open(lab, path)  # the page is loaded anew, the kernel is the same
-    notebook.start_cells(4)
+    notebook.run(4)
     page.wait_for_selector(".jp-OutputArea :text('said before anybody left') >> visible=true")
     gate.touch()
     notebook.wait_until_idle()
@@ -82,13 +61,15 @@ def test_a_detached_run_is_attached_to_after_a_restart_of_the_kernel(
     left = WAITS.format(options="--detach", gate=str(gate))
     path = lab.write("restart.ipynb", cells(gpu0, left, "%blazen_attach"))
     notebook = browser.open(lab, path)
-    notebook.run_cells(0, 1, 2)
+    notebook.run(0, 2)
+    notebook.wait_until_idle()
     card = notebook.page.locator(".jp-CodeCell").nth(2)
     card.locator(":text('said before anybody left') >> visible=true").first.wait_for()
     notebook.restart_kernel()
     card.locator(":text('Detached')").wait_for()  # static: no widgets that lost their kernel
-    notebook.run_cells(0, 1)
-    notebook.start_cells(3)
+    notebook.run(0, 1)
+    notebook.wait_until_idle()
+    notebook.run(3)
     attached = notebook.page.locator(".jp-CodeCell").nth(3)
     attached.locator(":text('said before anybody left')").wait_for()
     gate.touch()
@@ -117,7 +98,7 @@ def test_a_second_interrupt_leaves_the_run_and_says_how_to_see_it_again(
         ]
     )
     notebook = browser.open(lab, lab.write("twice.ipynb", cells(gpu0, stubborn)))
-    notebook.start_cells(0, 1, 2)
+    notebook.run(0, 2)
     notebook.page.wait_for_selector(".jp-OutputArea :text('working')")
     notebook.press_stop()
     notebook.page.wait_for_selector(".bzn-card :text('cancelling the run')")

@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from blazen_nb import PeerClient
-from tests.notebook.lab import CHROMIUM, Browser, Lab, Notebook, chromium
+from tests.notebook.lab import BROWSER_MARKS, Browser, Lab, Notebook
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None,
-        reason="NO BROWSER TEST RAN: chromium is not installed (apt-get install chromium)",
-    ),
-    pytest.mark.timeout(120),  # the browser's start and JupyterLab's count too
-]
+pytestmark = BROWSER_MARKS
 LAUNCH = """from blazen_nb import StopEvent, launch, step
 import threading
 
@@ -31,18 +20,6 @@ server = launch(expose={"model": [1]})"""
 BUSY = "while server.address:\n    pass\nprint('the peer is gone')"
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, own_environment: Path) -> Iterator[Lab]:
-    with Lab(tmp_path_factory.mktemp("notebooks")).serving() as lab:
-        yield lab
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
 def address_in(notebook: Notebook) -> str:
     """Where the peer of the first cell listens, as its card says."""
     notebook.page.wait_for_selector(".bzn-pill:has-text('Serving') >> visible=true")
@@ -52,9 +29,9 @@ def address_in(notebook: Notebook) -> str:
 
 
 def test_the_card_is_live_and_its_button_stops_the_peer_while_a_cell_blocks(
-    lab: Lab, browser: Browser
+    jupyterlab: Lab, browser: Browser
 ) -> None:
-    notebook = browser.open(lab, lab.write("serve.ipynb", [LAUNCH, BUSY]))
+    notebook = browser.open(jupyterlab, jupyterlab.write("serve.ipynb", [LAUNCH, BUSY]))
     notebook.run_all()
     page = notebook.page
     with PeerClient.connect(address_in(notebook), "analysis.ipynb") as client:
@@ -80,9 +57,9 @@ def test_the_card_is_live_and_its_button_stops_the_peer_while_a_cell_blocks(
 
 
 def test_a_card_whose_kernel_was_restarted_says_so_and_has_no_button(
-    lab: Lab, browser: Browser
+    jupyterlab: Lab, browser: Browser
 ) -> None:
-    notebook = browser.open(lab, lab.write("restarted.ipynb", [LAUNCH]))
+    notebook = browser.open(jupyterlab, jupyterlab.write("restarted.ipynb", [LAUNCH]))
     notebook.run_all()
     address_in(notebook)
     notebook.wait_until_idle()

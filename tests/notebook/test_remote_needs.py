@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.notebook.conftest import PeerProcess
-from tests.notebook.kernels import Kernel, Outcome
+from tests.notebook.kernels import Kernel
+from tests.notebook.outcome import Outcome
 
 WriteModule = Callable[[str, str], None]
 

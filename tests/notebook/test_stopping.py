@@ -144,14 +144,14 @@ def test_a_run_of_a_notebook_that_is_gone_can_be_found_and_ended(
     fresh_kernel.kill()
     assert "1 running" in kernel.run("%blazen_peers").stdout
     (line,) = running_lines()
-    assert "cell [4] on gpu0" in line
+    assert "cell [5] on gpu0" in line
     assert "no run starts with 'ffffff'" in kernel.run("%blazen_cancel ffffff").stderr
     assert (
         kernel.run(f"%blazen_cancel {line.split()[0]}").stdout
-        == "cell [4] on gpu0 was told to end\n"
+        == "cell [5] on gpu0 was told to end\n"
     )
     eventually(lambda: running_lines() == [])
-    assert f"{line.split()[0]}  cell [4] on gpu0, cancelled" in kernel.run("%blazen_runs").stdout
+    assert f"{line.split()[0]}  cell [5] on gpu0, cancelled" in kernel.run("%blazen_runs").stdout
 
 
 def test_nothing_is_left_in_a_kernel_that_unloads_the_extension(

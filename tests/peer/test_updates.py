@@ -68,6 +68,15 @@ def chatty(ctx: Context, ev: StartEvent) -> StopEvent:
     return StopEvent()
 
 
+@step(id="updates::counts_fast")
+def counts_fast(ctx: Context, ev: StartEvent) -> StopEvent:
+    for i in range(ev.n):
+        ctx.progress(i + 1, ev.n, "fast")
+    for _ in range(2):
+        ctx.progress(0, ev.n, "fast")
+    return StopEvent()
+
+
 @step(id="updates::odd_text")
 def odd_text(ctx: Context, ev: StartEvent) -> StopEvent:
     print("lone \ud800 surrogate, zürich, 🦉")
@@ -167,6 +176,19 @@ def test_output_progress_and_events_of_a_chatty_step_are_all_there(client: PeerC
     assert progress == [float(i) for i in range(0, 2000, 7)]
     kinds = [kind for kind, _ in groupby(updates, type)]
     assert kinds.count(EventPublished) == len(range(0, 2000, 11))
+
+
+def test_progress_that_waits_for_the_reader_is_told_in_its_latest_form(client: PeerClient) -> None:
+    updates = list(
+        client.start_remote_workflow("w", ["updates::counts_fast"], {"n": 20_000}).updates()
+    )
+    assert_gapless(updates)
+    told = [update.done for update in updates if isinstance(update, Progressed)]
+    assert len(told) < 5_000
+    again = told.index(0.0)
+    assert told[again - 1] == 20_000  # beginning anew takes nothing back
+    assert told[:again] == sorted(told[:again])
+    assert set(told[again:]) == {0.0}
 
 
 def test_text_that_is_not_unicode_spoils_nothing(client: PeerClient) -> None:

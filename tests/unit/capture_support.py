@@ -28,6 +28,9 @@ class Recorder:
     ) -> None:
         self.entries.append((action, data, metadata, display_id, wait))
 
+    def progress(self, label: str, done: float, total: float | None) -> None:
+        self.entries.append(("progress", label, done, total))
+
     def text(self, stream: str) -> str:
         return "".join(entry[1] for entry in self.entries if entry[0] == stream)
 
@@ -42,6 +45,11 @@ class Recorder:
     @property
     def displays(self) -> list[tuple[Any, ...]]:
         return [entry for entry in self.entries if entry[0] in {"display", "update", "clear"}]
+
+    @property
+    def bars(self) -> dict[str, tuple[float, float | None]]:
+        """How far each one came."""
+        return {entry[1]: entry[2:] for entry in self.entries if entry[0] == "progress"}
 
     @property
     def images(self) -> list[str]:

@@ -44,7 +44,7 @@ async def flaky(ctx: Context, ev: StartEvent) -> StopEvent:
 
 @step(id="builder::slow")
 async def slow(ctx: Context, ev: StartEvent) -> StopEvent:
-    await asyncio.sleep(0.03)
+    await asyncio.sleep(0.5)
     return StopEvent(result="slow")
 
 

@@ -153,33 +153,3 @@ def test_a_forked_pool_works_inside_a_step_and_writes_to_the_real_stream(
     assert sorted(shown.out.split("\n")) == ["", *(f"child says {n}" for n in range(4))]
     assert "child's stderr" in shown.err
     assert "Traceback" not in shown.err
-
-
-@installed()
-def test_tqdm_draws_its_bar_in_the_step_that_made_it() -> None:
-    tqdm = pytest.importorskip("tqdm").tqdm
-    sink, other = Recorder(), Recorder()
-    with capture.capturing(sink):
-        bar = tqdm(total=3, desc="bar")
-        bar.update(3)
-    with capture.capturing(other):
-        bar.refresh()
-    with capture.capturing(sink):
-        bar.close()
-
-    assert "bar: 100%" in sink.stderr
-    assert other.entries == []
-
-
-@installed()
-def test_a_notebook_bar_is_text_in_a_step_and_a_widget_elsewhere() -> None:
-    notebook = pytest.importorskip("tqdm.notebook")
-    std = pytest.importorskip("tqdm.std")
-    sink = Recorder()
-    with capture.capturing(sink):
-        for _ in notebook.tqdm(range(3), desc="bar", display=True):
-            pass
-    assert "bar: 100%" in sink.stderr
-    assert sink.displays == []
-    assert isinstance(notebook.tqdm(range(3), display=False), notebook.tqdm_notebook)
-    assert not isinstance(std.tqdm(range(3), disable=True), notebook.tqdm_notebook)

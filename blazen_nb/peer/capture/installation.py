@@ -13,6 +13,7 @@ from contextvars import ContextVar, Token
 from typing import Any
 
 from blazen_nb.peer.capture import displays, figures
+from blazen_nb.peer.capture.bars import follow_bars, leave_bars
 from blazen_nb.peer.capture.patches import Patches
 from blazen_nb.peer.capture.scope import Scope, Sink, current
 from blazen_nb.peer.capture.step_warnings import route_warnings
@@ -44,6 +45,7 @@ def install() -> None:
         route_redirects(patches)
         route_warnings(patches)
         follow_threads(patches)
+        follow_bars(patches)
         displays.route_displays(patches)
         figures.follow_figures(patches)
         _watch_forks()
@@ -87,13 +89,14 @@ def activate(sink: Sink) -> Token[Scope | None]:
 
 
 def deactivate(token: Token[Scope | None]) -> None:
-    """The step's open figures are shown and closed, and its sink is left.
+    """The step's open bars end where they are, its open figures are shown and closed, and its sink is left.
 
     To be called in the thread or task that called ``activate``.
     """
     scope = current.get()
     try:
         if scope is not None:
+            leave_bars(scope)
             scope.end_text()
             figures.show_figures(scope)
     finally:

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, Literal, Protocol
+from weakref import WeakKeyDictionary
 
 from blazen_nb.updates import DisplayAction, StreamName
 
@@ -33,16 +34,21 @@ class Sink(Protocol):
     ) -> None:
         """A bundle was displayed or updated, or the output cleared; binary types are base64 str."""
 
+    def progress(self, label: str, done: float, total: float | None) -> None:
+        """A bar of this name is so far, of so much where that is known."""
+
 
 class Scope:
     """One activation of a sink, with what has to be remembered until the step ends."""
 
-    __slots__ = ("_decoders", "_warned", "figures", "redirects", "sink")
+    __slots__ = ("_decoders", "_warned", "bars", "figures", "redirects", "sink")
 
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
         self.figures: OrderedDict[int, Any] = OrderedDict()
         """The step's own pyplot figures: number -> manager."""
+        self.bars: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+        """The step's open bars: bar -> name."""
         self.redirects: dict[RoutedName, list[Any]] = {}
         """Where the step's ``redirect_stdout`` and ``redirect_stderr`` lead, innermost last."""
         self._warned: set[tuple[str, type[Warning], str, int]] = set()
@@ -78,6 +84,11 @@ class Scope:
         """Hand a display to the sink, under the same rule as ``write``."""
         with muted():
             self.sink.display(action, data or {}, metadata or {}, display_id, wait)
+
+    def progress(self, label: str, done: float, total: float | None) -> None:
+        """Hand over how far a bar is, under the same rule as ``write``."""
+        with muted():
+            self.sink.progress(label, done, total)
 
     def warns_first(self, key: tuple[str, type[Warning], str, int]) -> bool:
         """True the first time this step emits this warning at this place."""

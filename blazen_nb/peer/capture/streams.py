@@ -107,6 +107,11 @@ class _BytesRouter(io.BufferedIOBase):
         return len(raw)
 
 
+def leads_to_step(stream: Any, scope: Scope) -> bool:
+    """Whether what the step writes to this stream ends in its output."""
+    return isinstance(stream, StreamRouter) and isinstance(stream.target_in(scope), str)
+
+
 def route_streams(patches: Patches) -> None:
     """Replace ``sys.stdout`` and ``sys.stderr``, also in handlers of ``logging`` made earlier."""
     for name in _NAMES:

@@ -1,4 +1,4 @@
-"""Threads, pools and progress bars used inside a step belong to that step.
+"""Threads and pools used inside a step belong to that step.
 
 It knows how work gets onto other threads, and nothing of streams or displays.
 """
@@ -11,7 +11,6 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import ModuleType
 from typing import Any
 
 from blazen_nb.peer.capture.patches import Patches
@@ -27,8 +26,6 @@ def follow_threads(patches: Patches) -> None:
     if not getattr(sys.flags, "thread_inherit_context", False):
         patches.attribute(threading.Thread, "start", _following_start(threading.Thread.start))
     patches.attribute(ThreadPoolExecutor, "submit", _following_submit(ThreadPoolExecutor.submit))
-    patches.when_imported("tqdm.std", lambda tqdm: _follow_bars(tqdm, patches))
-    patches.when_imported("tqdm.notebook", lambda tqdm: _bars_as_text(tqdm, patches))
 
 
 def _following_start(
@@ -68,35 +65,3 @@ def _following_submit(submit: Callable[..., Future[Any]]) -> Callable[..., Futur
             return submit(pool, context.run, function, *args, **kwargs)
 
     return submit_following
-
-
-def _follow_bars(tqdm: ModuleType, patches: Patches) -> None:
-    """A bar writes to the step that made it, also when tqdm's own thread redraws it."""
-
-    def status_printer(original: Callable[[Any], Callable[[str], None]], file: Any) -> Any:
-        scope, printer = current.get(), original(file)
-        if scope is None:
-            return printer
-
-        def print_in_step(text: str) -> None:
-            token = current.set(scope)
-            try:
-                printer(text)
-            finally:
-                current.reset(token)
-
-        return print_in_step
-
-    patches.reroute(tqdm.tqdm.status_printer, status_printer)
-
-
-def _bars_as_text(notebook: ModuleType, patches: Patches) -> None:
-    """In a step a bar is text, also where the peer is a kernel: its widget would live here and show nowhere."""
-    widget_bar, text_bar = notebook.tqdm_notebook, notebook.std_tqdm
-
-    def new(cls: type[Any], *args: Any, **kwargs: Any) -> Any:
-        if current.get() is None:
-            return text_bar.__new__(cls, *args, **kwargs)
-        return text_bar(*args, **{k: v for k, v in kwargs.items() if k != "display"})
-
-    patches.attribute(widget_bar, "__new__", staticmethod(new))
