@@ -22,6 +22,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from tests.eventually import eventually
 from tests.notebook.leaks import leaks, live_tokens
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ _STATE = """() => {
     const waits = [...document.querySelectorAll('.jp-InputPrompt')].some(p => p.textContent.includes('[*]'));
     return waits ? 'busy' : kernel.status;
 }"""
+_GROUND = "() => getComputedStyle(document.body).getPropertyValue('--jp-layout-color0').trim()"
 _CHANGE_THEME = (
     "async theme => { await window.jupyterapp.commands.execute('apputils:change-theme', {theme}); }"
 )
@@ -249,9 +251,9 @@ class Notebook:
         area = self.page.locator(".jp-CodeCell").nth(cell).locator(".jp-OutputArea")
         for theme in ("Dark", "Light"):
             self.page.evaluate(_CHANGE_THEME, f"JupyterLab {theme}")
-            self.page.wait_for_selector(
-                f"body[data-jp-theme-light='{str(theme == 'Light').lower()}']"
-            )
+            # The body says the theme's name before its style sheet is there.
+            ground = "white" if theme == "Light" else "#111"
+            eventually(lambda ground=ground: str(self.page.evaluate(_GROUND)).startswith(ground))  # type: ignore[misc]
             area.screenshot(path=Path(folder) / f"{name}-{self.flavour.name}-{theme}.png")
 
     def _command(self, name: str) -> None:

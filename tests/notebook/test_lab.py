@@ -204,8 +204,6 @@ def test_a_thousand_calls_leave_the_page_quick_and_the_card_where_it_is(
         began = time.monotonic()
         page.locator(".jp-Notebook").first.click(position={"x": 3, "y": 3})
         trips.append(time.monotonic() - began)
-        if len(trips) == 5:
-            notebook.shot(PLACE["thousand"], "thousand-running")
     seen = page.evaluate("window.seen.splice(0)")
     page.evaluate("window.seen = null")
     notebook.wait_until_idle()
