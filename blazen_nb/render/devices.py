@@ -45,7 +45,7 @@ def devices_fold(history: DeviceHistory) -> str:
 
 
 def devices_line(history: DeviceHistory) -> str:
-    """``GPU 87 %, 11.2 of 24.0 GiB``: all there is room for in a pane; of a peer without GPUs its processors."""
+    """``GPU 87 %, 11.2 of 24 GiB``: all there is room for in a pane; of a peer without GPUs its processors."""
     shown = meters(history)
     if not shown:
         return ""
@@ -141,7 +141,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 def _meters_html(shown: Sequence[Meter], *, peaks: bool) -> str:
     if not shown:
         return ""
-    few = " few" if len(shown) <= 2 else ""
+    few = " few" if peaks or len(shown) <= 2 else ""
     body = "".join(_meter_html(meter, peaks=peaks) for meter in shown)
     return f'<div class="bzn-dv{few}">{body}</div>'
 
@@ -192,7 +192,10 @@ def _percent(value: float | None) -> str:
 def _of(used: int | None, total: int | None) -> str:
     if used is None:
         return _UNKNOWN
-    return f"{used / _GIB:.1f} of {total / _GIB:.1f} GiB" if total else f"{used / _GIB:.1f} GiB"
+    if not total:
+        return f"{used / _GIB:.1f} GiB"
+    most = total / _GIB
+    return f"{used / _GIB:.1f} of {most:.{0 if most >= 10 else 1}f} GiB"
 
 
 def _share(used: int | None, total: int | None) -> float | None:
