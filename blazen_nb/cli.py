@@ -151,6 +151,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    from blazen_nb.peer.capture.descriptors import logged_descriptors
+
+    with logged_descriptors():
+        return _serve_until_told(options)
+
+
+def _serve_until_told(options: argparse.Namespace) -> int:
     from blazen_nb.peer.server import PeerServer
 
     _log_to_stderr(logging.DEBUG if options.verbose else logging.INFO)

@@ -11,6 +11,7 @@ from typing import Any
 from blazen_nb.client.aio_handle import AsyncRunHandle
 from blazen_nb.client.aio_runs import AsyncRunCalls
 from blazen_nb.client.connecting import open_link
+from blazen_nb.client.device_calls import AsyncDeviceCalls
 from blazen_nb.client.feed import RunFeed
 from blazen_nb.client.link import PeerLink
 from blazen_nb.client.ref_calls import AsyncRefCalls
@@ -41,7 +42,7 @@ from blazen_nb.wire.tls import ClientTls
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 
-class AsyncPeerClient(AsyncRefCalls, AsyncRunCalls):
+class AsyncPeerClient(AsyncRefCalls, AsyncRunCalls, AsyncDeviceCalls):
     """A session with a peer, for code that awaits. ``connect`` makes one; close it, or use ``async with``.
 
     Many calls may be in flight at once, from any number of tasks and loops; they share one connection.

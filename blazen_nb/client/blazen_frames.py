@@ -21,6 +21,7 @@ from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 _FEATURES = {
     "describe": "describe()",
+    "describe_devices": "devices()",
     "find_names": "running cells",
     "register_code": "register_steps()",
     "list_refs": "refs()",

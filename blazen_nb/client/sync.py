@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from blazen_nb.client.connecting import open_link
+from blazen_nb.client.device_calls import DeviceCalls
 from blazen_nb.client.feed import RunFeed
 from blazen_nb.client.link import PeerLink
 from blazen_nb.client.ref_calls import RefCalls
@@ -40,7 +41,7 @@ from blazen_nb.wire.tls import ClientTls
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 
-class PeerClient(RefCalls, RunCalls):
+class PeerClient(RefCalls, RunCalls, DeviceCalls):
     """A session with a peer. ``connect`` makes one; close it, or use ``with``.
 
     Thread-safe: many threads may call at once, they share one connection. A call that is interrupted cancels its

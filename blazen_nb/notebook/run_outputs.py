@@ -7,6 +7,7 @@ from typing import Any
 
 from blazen_nb.notebook.cell_output import CellOutput
 from blazen_nb.notebook.detached import follow_detached
+from blazen_nb.notebook.device_watch import DeviceWatch
 from blazen_nb.notebook.front_end import publish
 from blazen_nb.notebook.pictures import PanesPicture, Picture, RunPicture
 from blazen_nb.notebook.remote_run import RemoteRun
@@ -30,7 +31,8 @@ def wait_for_runs(shell: Any, runs: Sequence[RemoteRun], *, where: str, quiet: b
     view = _view(shell, picture, runs, quiet=quiet)
     output = CellOutput(shell, view.cleared)
     # With several peers each one's prints are in its pane: in the cell nobody could tell whose they are.
-    stories = [Story(run.state, output, view, "card" if several else where) for run in runs]
+    place = "card" if several else where
+    stories = [Story(run.state, output, view, place, _devices(run, quiet=quiet)) for run in runs]
     watched = [Watched(run.handle, story) for run, story in zip(runs, stories, strict=True)]
     try:
         wait_for_ends(watched)
@@ -53,10 +55,15 @@ def leave_alone(shell: Any, runs: Sequence[RemoteRun], names: tuple[str, ...]) -
         picture = RunPicture(run.state, output=True, excerpt=True)
         view = _view(shell, picture, [run], quiet=False)
         if isinstance(view, LiveView):
-            follow_detached(Watched(run.handle, Story(run.state, None, view, "card")), view)
+            story = Story(run.state, None, view, "card", _devices(run, quiet=False))
+            follow_detached(Watched(run.handle, story), view)
         else:
             publish(_left(run, picture))
             run.handle.detach()
+
+
+def _devices(run: RemoteRun, *, quiet: bool) -> DeviceWatch | None:
+    return None if quiet or is_static() else DeviceWatch(run.client, run.state.devices)
 
 
 def _left(run: RemoteRun, picture: Picture) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from blazen_nb.notebook.cell_output import CellOutput
+from blazen_nb.notebook.device_watch import DeviceWatch
 from blazen_nb.notebook.view import View
 from blazen_nb.render.run_state import CELL_STEP, RunState
 from blazen_nb.updates import Displayed, InputRequested, Output, OutputCut, Update
@@ -14,15 +15,22 @@ class Story:
     Args:
         output: The outputs of the running cell; None where there is none to print into, and all shows in the card.
         where: Where printed lines go: ``auto``, ``cell`` or ``card``.
+        devices: Learns how busy the peer is; None where nothing shows it.
     """
 
     def __init__(
-        self, state: RunState, output: CellOutput | None, view: View, where: str = "auto"
+        self,
+        state: RunState,
+        output: CellOutput | None,
+        view: View,
+        where: str = "auto",
+        devices: DeviceWatch | None = None,
     ) -> None:
         self.state = state
         self._output = output
         self._view = view
         self._where = where
+        self._devices = devices
 
     def begin(self) -> None:
         """The cell shows that its run is about to start."""
@@ -30,6 +38,7 @@ class Story:
 
     def take(self, update: Update) -> None:
         """The update is in the picture or in the cell's outputs."""
+        self._look_at_devices()
         output = self._output
         if output is not None:
             match update:
@@ -48,9 +57,14 @@ class Story:
 
     def idle(self) -> None:
         """Nothing came for a moment."""
+        self._look_at_devices()
         if self._output is not None:
             self._output.flush()
         self._view.refresh(changed=False)
+
+    def _look_at_devices(self) -> None:
+        if self._devices is not None:
+            self._devices.look()
 
     def _in_card(self, step_id: str) -> bool:
         if not self._view.shows_output or self._where == "cell":

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from blazen_nb import __version__
 from blazen_nb.engine.registry import StepRegistry
 from blazen_nb.errors import AuthError
+from blazen_nb.peer.device_reports import DeviceReports
 from blazen_nb.peer.namespaces import Namespace, NamespaceTable
 from blazen_nb.peer.refs import RefTable
 from blazen_nb.peer.runs import RunManager
@@ -48,6 +49,7 @@ class PeerParts:
         self.accepts_code = accept_code == "authenticated"
         self.namespaces = NamespaceTable(limits, expose)
         self.refs = RefTable(node_id, self.incarnation, limits)
+        self.devices = DeviceReports()
         self.watchers = Watchers()
         self.runs = RunManager(node_id, self.namespaces, limits, self.watchers.tell)
         self.sessions: set[SessionInfo] = set()

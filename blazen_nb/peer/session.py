@@ -26,6 +26,7 @@ from blazen_nb.shipping.described import REF_MARKER
 from blazen_nb.shipping.environment import python_minor
 from blazen_nb.shipping.values import decode
 from blazen_nb.wire.blazen_messages import ENVELOPE_VERSION
+from blazen_nb.wire.device_messages import report_message
 from blazen_nb.wire.messages import bundle_of, refusal_of, value_of
 from blazen_nb.wire.outbox import Outbox, Parts
 from blazen_nb.wire.ref_messages import ref_message, uuid_of
@@ -109,6 +110,12 @@ class Session:
         self._reply(
             request_id,
             description=pb.Description(json=self._peer.description(self.namespace.registry)),
+        )
+
+    def _describe_devices(self, request_id: int, _: pb.DescribeDevices) -> None:
+        self._peer.devices.ask(
+            lambda devices: self._reply(request_id, devices=report_message(devices)),
+            partial(self._refuse, request_id),
         )
 
     def _find_names(self, request_id: int, request: pb.FindNames) -> None:
@@ -316,6 +323,7 @@ def _start(fields: dict[str, Any]) -> StartEvent:
 _HANDLERS: dict[str, Callable[[Session, int, Any], None]] = {
     "ping": Session._ping,
     "describe": Session._describe,
+    "describe_devices": Session._describe_devices,
     "find_names": Session._find_names,
     "cancel_run": Session._cancel_run,
     "attach_run": lambda session, *asked: session.reading.attach(*asked),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from blazen_nb.render.devices import devices_fold, devices_section
 from blazen_nb.render.failure import failure_band, traceback_fold
 from blazen_nb.render.graph import run_edges, run_graph
 from blazen_nb.render.icons import LOOKS, StateName, pill
@@ -29,7 +30,7 @@ def live_parts(state: RunState, now: float, *, output: bool | None = None) -> di
     return {
         "head": _header(state, elapsed, slot=state.outcome is None) + _band(state, excerpt=True),
         "steps": run_graph(state, elapsed) + steps_section(state, elapsed, slots=True),
-        "meters": progress_section(state),
+        "meters": progress_section(state) + devices_section(state.devices),
         "output": output_section(state) if shows_output else "",
         "status": f'<div class="bzn-sr" role="status">{esc(status_text(state))}</div>',
     }
@@ -46,7 +47,7 @@ def static_card(state: RunState, *, excerpt: bool = True, output: bool | None = 
     parts = [style_tag(), _header(state, elapsed, slot=False), _band(state, excerpt=excerpt)]
     if state.failure is not None and excerpt:
         parts.append(traceback_fold(state.failure))
-    parts.append(_steps_fold(state, elapsed))
+    parts += [_steps_fold(state, elapsed), devices_fold(state.devices)]
     if shows_output and state.log.total:
         parts.append(fold("Output", output_summary(state), log_html(state, state.log.kept())))
     return card(

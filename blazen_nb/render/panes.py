@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from blazen_nb.render.card import status_text
+from blazen_nb.render.devices import devices_line
 from blazen_nb.render.failure import failure_band
 from blazen_nb.render.icons import StateName, label, pill
 from blazen_nb.render.markup import card, esc, fold, head, muted, note
@@ -75,7 +76,13 @@ def _pane(state: RunState, now: float, *, lines: bool) -> str:
         f'<div class="bzn-pane-h">{label(state.state)} <b>{esc(state.node_id)}</b> '
         f'<span class="bzn-r">{esc(clock)}</span></div>'
     )
-    body = [top, _steps(state, now), progress_section(state), _band(state)]
+    body = [
+        top,
+        _steps(state, now),
+        progress_section(state),
+        devices_line(state.devices),
+        _band(state),
+    ]
     if lines and state.log.total:
         last = state.log.last(PANE_LINES)
         body.append(f'<div class="bzn-inset">{log_html(state, last, rows=PANE_LINES)}</div>')

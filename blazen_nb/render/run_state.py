@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from blazen_nb.errors import Failure
 from blazen_nb.events import INPUT_RESPONSE
+from blazen_nb.render.device_history import DeviceHistory
 from blazen_nb.render.icons import StateName
 from blazen_nb.render.output_log import OutputLog
 from blazen_nb.render.step_state import StepState
@@ -101,6 +102,8 @@ class RunState:
     """In graph order, the ones not in the graph after them."""
     log: OutputLog = field(default_factory=OutputLog)
     progress: dict[tuple[str, int, str], ProgressRow] = field(default_factory=dict)
+    devices: DeviceHistory = field(default_factory=DeviceHistory)
+    """How busy the peer was meanwhile; no part of the updates."""
     published: Counter[str] = field(default_factory=Counter)
     """Events written to the stream, by type."""
     emitted: Counter[str] = field(default_factory=Counter)

@@ -136,6 +136,11 @@ _RULES = """
 .bzn-pg>span,.bzn-pg .r span{white-space:nowrap;overflow:hidden;text-overflow:ellipsis}.bzn-pg .r{text-align:right}
 .bzn-bar{height:6px;border-radius:3px;background:var(--trk)}
 .bzn-bar i{display:block;height:100%;border-radius:3px;background:var(--c)}
+.bzn-dv{display:grid;grid-template-columns:repeat(4,minmax(0,1fr));gap:12px 24px}.bzn-dv.few{grid-template-columns:repeat(2,minmax(0,1fr))}
+.bzn-dv>div{min-width:0}.bzn-dv .said{display:flex;justify-content:space-between;gap:8px;font-size:12px;line-height:16px;color:var(--mut);white-space:nowrap}
+.bzn.bzn .bzn-dv b{font-weight:500;color:var(--fg)}.bzn-dv .said>span{overflow:hidden;text-overflow:ellipsis}.bzn-dv b{flex:none}
+.bzn svg.bzn-sp{display:block;width:100%;max-width:none;height:28px;margin-top:4px;border-bottom:1px solid var(--line)}
+.bzn-sp path{fill:none;stroke:var(--run);stroke-width:1.5;vector-effect:non-scaling-stroke}.bzn-sp .a{fill:var(--run-t);stroke:none}
 .bzn.bzn pre.bzn-log,.bzn.bzn pre.bzn-code{font:12px/18px var(--mono);white-space:pre;overflow-x:auto;overflow-y:hidden;tab-size:4;
  color:var(--fg);background:none;border:0}
 .bzn.bzn pre.bzn-log.fix{overflow:hidden}
@@ -148,7 +153,8 @@ _RULES = """
 .bzn.bzn code{padding:1px 5px;border-radius:4px;background:var(--idle-t);color:var(--fg);font:12px/18px var(--mono);white-space:nowrap}
 
 @container(max-width:680px){.bzn.bzn .bzn-x{display:none}.bzn-pg{grid-template-columns:116px minmax(0,1fr) 36px 96px}.bzn-ax span:nth-child(2){display:none}}
-@media(forced-colors:active){.bzn-bar,.bzn-bar i,.bzn-tl,.bzn-share,.bzn-i{forced-color-adjust:none}}
+@container(max-width:760px){.bzn-dv{grid-template-columns:repeat(2,minmax(0,1fr))}}
+@media(forced-colors:active){.bzn-bar,.bzn-bar i,.bzn-sp,.bzn-tl,.bzn-share,.bzn-i{forced-color-adjust:none}}
 """
 
 

@@ -37,6 +37,7 @@ class Kernel:
         self._outcomes: dict[str, Outcome] = {}
         self.stray: list[dict[str, Any]] = []
         """What came and belongs to no cell."""
+        self._replied: set[str] = set()
         self._process = int(self.run("__import__('os').getpid()").text)
         self.version = self.run("print(__import__('ipykernel').__version__)").stdout.strip()
 
@@ -70,6 +71,9 @@ class Kernel:
         """The cell's outcome once it has ended."""
         outcome = self._outcomes[ticket]
         self._read_until(lambda: bool(outcome.status))
+        # Before 7.4 a request that comes while a reply is on its way may be left lying (ipython/ipykernel#1554): with
+        # cells as quick as here that is one of some hundred, with or without this extension.
+        self._read_reply(ticket)
         return outcome
 
     def wait_for(self, ticket: str, text: str) -> Outcome:
@@ -109,6 +113,12 @@ class Kernel:
             except queue.Empty:
                 raise TimeoutError(f"nothing came for {SECONDS:g} s") from None
             self._take(message)
+
+    def _read_reply(self, ticket: str) -> None:
+        """The kernel has sent its reply to this cell, which comes after its outputs."""
+        while ticket not in self._replied:
+            message = self._client.get_shell_msg(timeout=SECONDS)
+            self._replied.add(message["parent_header"].get("msg_id", ""))
 
     def _take(self, message: dict[str, Any]) -> None:
         kind, content = message["msg_type"], message["content"]

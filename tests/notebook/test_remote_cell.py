@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -303,6 +304,22 @@ def test_a_syntax_error_points_at_the_line_in_the_notebook(kernel: Kernel) -> No
     shown = "\n".join(cell.traceback)
     assert ":3" in shown
     assert "foo bar" in shown
+
+
+def test_the_card_of_a_run_that_takes_a_while_tells_how_busy_the_peer_was(kernel: Kernel) -> None:
+    cell = kernel.run("%%blazen_remote\nimport time\ntime.sleep(2.3)")
+    (card,) = cell.shown
+    for name, said in (("CPU", r"peak \d+ %"), ("Memory", r"peak [\d.]+ of [\d.]+ GiB")):
+        assert re.search(
+            f'role="meter" aria-label="{name}"[^>]*aria-valuetext="{said}"', card["text/html"]
+        )
+    assert "CPU" not in card["text/plain"]
+
+
+def test_a_short_run_shows_no_meters_and_a_quiet_one_neither(kernel: Kernel) -> None:
+    (card,) = kernel.run("%%blazen_remote\n1").shown
+    assert "meter" not in re.sub("<style>.*?</style>", "", card["text/html"])
+    assert kernel.run("%%blazen_remote --quiet\nimport time\ntime.sleep(1.3)").shown == []
 
 
 def test_a_fork_pool_works_and_prints_no_noise(kernel: Kernel, gpu0: PeerProcess) -> None:

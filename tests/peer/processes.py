@@ -63,12 +63,18 @@ class PeerProcess:
     @property
     def log(self) -> list[str]:
         """The lines of its error output that its own logging wrote."""
-        return [line for line in self.errors.splitlines() if " blazen_nb." in line]
+        return [line for line in self.errors.splitlines() if _is_own(line)]
 
     @property
     def noise(self) -> list[str]:
-        """The others."""
-        return [line for line in self.errors.splitlines() if " blazen_nb." not in line]
+        """The others: what C code or a child process wrote is among them, although it is marked."""
+        return [line for line in self.errors.splitlines() if not _is_own(line)]
+
+    def written(self, descriptor: int) -> list[str]:
+        """What was written to the descriptor past Python, as the log has it."""
+        mark = f" INFO blazen_nb.output: [fd {descriptor}] "
+        parts = [line.partition(mark) for line in self.errors.splitlines()]
+        return [text for _, found, text in parts if found]
 
     def terminate(self, timeout: float = START_SECONDS) -> int:
         """Its exit status after SIGTERM."""
@@ -93,6 +99,10 @@ class PeerProcess:
             self.kill()
         assert self.process.stdout is not None
         self.process.stdout.close()
+
+
+def _is_own(line: str) -> bool:
+    return " blazen_nb." in line and " blazen_nb.output: " not in line
 
 
 def wait_for_file(path: Path, timeout: float = 5.0) -> str:

@@ -203,6 +203,11 @@ def test_values_that_stay_are_refs_read_used_and_released(client: PeerClient) ->
         client.deref_session_ref(ref.uuid)
 
 
+def test_devices_are_not_told_there(client: PeerClient) -> None:
+    with pytest.raises(UnsupportedError, match=r"devices\(\)"):
+        client.devices()
+
+
 def test_a_released_ref_is_dropped_by_the_peer(client: PeerClient, server: PeerServer) -> None:
     result = client.run_remote_workflow("model", ["blazen_only::model"])
     for ref in (result.result["$tuple"]["model"], result.state["kept"]):

@@ -2,9 +2,9 @@
 
 A peer installs the capture once; each attempt of a step then activates its own sink around its
 code. What a step prints, logs, warns, displays or draws ends in that sink, from its own thread or
-task and from those it starts; code of no step is untouched. Not captured: the file descriptors 1
-and 2 (C code, child processes) and stream objects that somebody kept from before the
-installation. Nothing here knows the engine or the wire.
+task and from those it starts; code of no step is untouched. Not captured: stream
+objects that somebody kept from before the installation, and the file descriptors 1 and 2 (C code,
+child processes), which a process that is only a peer brings to its log (``descriptors``). Nothing here knows the engine or the wire.
 """
 
 from __future__ import annotations

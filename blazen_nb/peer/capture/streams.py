@@ -1,8 +1,8 @@
 """Text that a step prints, logs or warns: routers in place of ``sys.stdout`` and ``sys.stderr``.
 
 Only the two objects in ``sys`` and the logging handlers that hold them are replaced: code that
-kept an older reference to a stream, and what writes to the file descriptors 1 and 2, is not
-captured. Displays and figures are not known here.
+kept an older reference to a stream, and what writes to the file descriptors 1 and 2, speaks to
+no step (``descriptors`` brings the latter to a peer's log). Displays and figures are not known here.
 """
 
 from __future__ import annotations
@@ -122,12 +122,13 @@ def _route_stream(name: RoutedName, patches: Patches) -> None:
     real = getattr(sys, name)
     router = StreamRouter(name, real)
     patches.attribute(sys, name, router)
-    _repoint_handlers(real, router)
+    repoint_handlers(real, router)
     # At the end handlers that were made meanwhile get the real stream back, too.
-    patches.on_undo(lambda: _repoint_handlers(router, real))
+    patches.on_undo(lambda: repoint_handlers(router, real))
 
 
-def _repoint_handlers(old: Any, new: Any) -> None:
+def repoint_handlers(old: Any, new: Any) -> None:
+    """Handlers of ``logging`` that write to the old stream write to the new one."""
     for handler in _stream_handlers():
         if handler.stream is old:
             handler.setStream(new)

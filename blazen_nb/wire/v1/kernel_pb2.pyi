@@ -20,7 +20,7 @@ class ClientBatch(_message.Message):
     def __init__(self, frames: _Optional[_Iterable[_Union[ClientFrame, _Mapping]]] = ...) -> None: ...
 
 class ClientFrame(_message.Message):
-    __slots__ = ("request_id", "hello", "register_code", "start_run", "cancel_run", "describe", "find_names", "ping", "answer_input", "part", "release_refs", "list_refs", "pause_run", "resume_run", "attach_run", "detach_run", "list_runs", "ack_run", "reset_namespace")
+    __slots__ = ("request_id", "hello", "register_code", "start_run", "cancel_run", "describe", "find_names", "ping", "answer_input", "part", "release_refs", "list_refs", "pause_run", "resume_run", "describe_devices", "attach_run", "detach_run", "list_runs", "ack_run", "reset_namespace")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     REGISTER_CODE_FIELD_NUMBER: _ClassVar[int]
@@ -35,6 +35,7 @@ class ClientFrame(_message.Message):
     LIST_REFS_FIELD_NUMBER: _ClassVar[int]
     PAUSE_RUN_FIELD_NUMBER: _ClassVar[int]
     RESUME_RUN_FIELD_NUMBER: _ClassVar[int]
+    DESCRIBE_DEVICES_FIELD_NUMBER: _ClassVar[int]
     ATTACH_RUN_FIELD_NUMBER: _ClassVar[int]
     DETACH_RUN_FIELD_NUMBER: _ClassVar[int]
     LIST_RUNS_FIELD_NUMBER: _ClassVar[int]
@@ -54,12 +55,13 @@ class ClientFrame(_message.Message):
     list_refs: ListRefs
     pause_run: PauseRun
     resume_run: ResumeRun
+    describe_devices: DescribeDevices
     attach_run: AttachRun
     detach_run: DetachRun
     list_runs: ListRuns
     ack_run: AckRun
     reset_namespace: ResetNamespace
-    def __init__(self, request_id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., register_code: _Optional[_Union[RegisterCode, _Mapping]] = ..., start_run: _Optional[_Union[StartRun, _Mapping]] = ..., cancel_run: _Optional[_Union[CancelRun, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., find_names: _Optional[_Union[FindNames, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., answer_input: _Optional[_Union[AnswerInput, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., release_refs: _Optional[_Union[ReleaseRefs, _Mapping]] = ..., list_refs: _Optional[_Union[ListRefs, _Mapping]] = ..., pause_run: _Optional[_Union[PauseRun, _Mapping]] = ..., resume_run: _Optional[_Union[ResumeRun, _Mapping]] = ..., attach_run: _Optional[_Union[AttachRun, _Mapping]] = ..., detach_run: _Optional[_Union[DetachRun, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., ack_run: _Optional[_Union[AckRun, _Mapping]] = ..., reset_namespace: _Optional[_Union[ResetNamespace, _Mapping]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., register_code: _Optional[_Union[RegisterCode, _Mapping]] = ..., start_run: _Optional[_Union[StartRun, _Mapping]] = ..., cancel_run: _Optional[_Union[CancelRun, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., find_names: _Optional[_Union[FindNames, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., answer_input: _Optional[_Union[AnswerInput, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., release_refs: _Optional[_Union[ReleaseRefs, _Mapping]] = ..., list_refs: _Optional[_Union[ListRefs, _Mapping]] = ..., pause_run: _Optional[_Union[PauseRun, _Mapping]] = ..., resume_run: _Optional[_Union[ResumeRun, _Mapping]] = ..., describe_devices: _Optional[_Union[DescribeDevices, _Mapping]] = ..., attach_run: _Optional[_Union[AttachRun, _Mapping]] = ..., detach_run: _Optional[_Union[DetachRun, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., ack_run: _Optional[_Union[AckRun, _Mapping]] = ..., reset_namespace: _Optional[_Union[ResetNamespace, _Mapping]] = ...) -> None: ...
 
 class PeerBatch(_message.Message):
     __slots__ = ("frames",)
@@ -68,7 +70,7 @@ class PeerBatch(_message.Message):
     def __init__(self, frames: _Optional[_Iterable[_Union[PeerFrame, _Mapping]]] = ...) -> None: ...
 
 class PeerFrame(_message.Message):
-    __slots__ = ("request_id", "welcome", "refusal", "registered", "run_started", "done", "description", "missing_names", "pong", "update", "result", "part", "run_list", "ref_list")
+    __slots__ = ("request_id", "welcome", "refusal", "registered", "run_started", "done", "description", "missing_names", "pong", "update", "result", "part", "devices", "run_list", "ref_list")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
@@ -81,6 +83,7 @@ class PeerFrame(_message.Message):
     UPDATE_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     PART_FIELD_NUMBER: _ClassVar[int]
+    DEVICES_FIELD_NUMBER: _ClassVar[int]
     RUN_LIST_FIELD_NUMBER: _ClassVar[int]
     REF_LIST_FIELD_NUMBER: _ClassVar[int]
     request_id: int
@@ -95,9 +98,10 @@ class PeerFrame(_message.Message):
     update: RunUpdate
     result: RunResult
     part: Part
+    devices: DeviceReport
     run_list: RunList
     ref_list: RefList
-    def __init__(self, request_id: _Optional[int] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., registered: _Optional[_Union[Registered, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., missing_names: _Optional[_Union[MissingNames, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., update: _Optional[_Union[RunUpdate, _Mapping]] = ..., result: _Optional[_Union[RunResult, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., run_list: _Optional[_Union[RunList, _Mapping]] = ..., ref_list: _Optional[_Union[RefList, _Mapping]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[int] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., registered: _Optional[_Union[Registered, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., missing_names: _Optional[_Union[MissingNames, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., update: _Optional[_Union[RunUpdate, _Mapping]] = ..., result: _Optional[_Union[RunResult, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., devices: _Optional[_Union[DeviceReport, _Mapping]] = ..., run_list: _Optional[_Union[RunList, _Mapping]] = ..., ref_list: _Optional[_Union[RefList, _Mapping]] = ...) -> None: ...
 
 class Part(_message.Message):
     __slots__ = ("part_id", "data", "last")
@@ -403,6 +407,10 @@ class Describe(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class DescribeDevices(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class FindNames(_message.Message):
     __slots__ = ("names",)
     NAMES_FIELD_NUMBER: _ClassVar[int]
@@ -470,6 +478,12 @@ class Done(_message.Message):
     def __init__(self, changed: bool = ...) -> None: ...
 
 class Description(_message.Message):
+    __slots__ = ("json",)
+    JSON_FIELD_NUMBER: _ClassVar[int]
+    json: bytes
+    def __init__(self, json: _Optional[bytes] = ...) -> None: ...
+
+class DeviceReport(_message.Message):
     __slots__ = ("json",)
     JSON_FIELD_NUMBER: _ClassVar[int]
     json: bytes

@@ -1,0 +1,53 @@
+"""What devices do as the JSON of a DeviceReport, and back; both sides use it, nothing else does."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from typing import Any
+
+from blazen_nb.devices import Devices, Gpu
+from blazen_nb.errors import EncodeError
+from blazen_nb.wire.v1 import kernel_pb2 as pb
+
+
+def report_message(devices: Devices) -> pb.DeviceReport:
+    """A sample for the wire."""
+    return pb.DeviceReport(json=json.dumps(asdict(devices)).encode())
+
+
+def devices_of(message: pb.DeviceReport) -> Devices:
+    """A sample from the wire; keys that this version does not know are left out.
+
+    Raises:
+        EncodeError: It cannot be read.
+    """
+    try:
+        said = json.loads(message.json)
+        return Devices(
+            cpu=_number(said["cpu"]),
+            memory_used=int(_number(said["memory_used"])),
+            memory_total=int(_number(said["memory_total"])),
+            gpus=tuple(map(_gpu, said["gpus"])),
+            at=_number(said["at"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise EncodeError(f"the peer's report of its devices cannot be read: {error}") from None
+
+
+def _gpu(said: dict[str, Any]) -> Gpu:
+    use, used, total = (said.get(name) for name in ("use", "memory_used", "memory_total"))
+    return Gpu(
+        name=str(said["name"]),
+        use=None if use is None else _number(use),
+        memory_used=None if used is None else int(_number(used)),
+        memory_total=None if total is None else int(_number(total)),
+    )
+
+
+def _number(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{value} is no amount")
+    return number
