@@ -125,8 +125,7 @@ class PeerServer:
         running = Running(self._parts, TokenCheck(token), self._tls)
         try:
             bound = running.bind(where)
-            if bound.is_loopback and not self._insecure and self._token is None:
-                running.file = self._written_file(bound, token)
+            running.file = self._written_file(bound, token)
         except BaseException:
             running.stop()
             with self._lock:
@@ -166,9 +165,15 @@ class PeerServer:
     def _written_file(self, bound: Address, token: str | None) -> ConnectionFile | None:
         """The file in which clients on this machine find the peer; of the environment's token it has nothing.
 
+        None where they must be given an address: others can reach it, or a token was passed, or clients are to be told
+        whom to trust.
+
         Raises:
             ValidationError: It cannot be written, and without it nobody would have the token.
         """
+        told = self._access == "token" and (self._token is not None or self._tls is not None)
+        if told or self._insecure or not bound.is_loopback:
+            return None
         try:
             return connection_file.write(
                 node_id=self.node_id,
@@ -177,7 +182,7 @@ class PeerServer:
                 certificate=self._tls.own_certificate if self._tls else None,
             )
         except ValidationError:
-            if self._access == "file":
+            if self._access != "token":
                 raise
             return None
 
@@ -292,13 +297,14 @@ class PeerServer:
         from blazen_nb.peer.served import served_runs, served_sessions
         from blazen_nb.render.server import PeerServerView
 
+        running = self._running
         return PeerServerView(
             node_id=self.node_id,
             address=self.address or "",
             state=self._phase,
             trust="TLS" if self._tls else "",
             access=self._access,
-            found_locally=self._token is None,
+            found_locally=running is not None and running.file is not None,
             exposed=self._parts.namespaces.exposed,
             since=self._began,
             until=self._ended,
