@@ -115,4 +115,4 @@ def _release_request(uuid: str | UUID) -> pb.ReleaseRefs:
 
 
 def _bulk(value: Any, link: PeerLink) -> Bulk:
-    return encode_bulk(value, same_minor=link.same_minor)
+    return encode_bulk(value, same_minor=link.same_minor, current=True)

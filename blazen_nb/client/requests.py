@@ -210,7 +210,7 @@ def encoded_input(value: Any, link: PeerLink) -> EncodedValue:
         SessionRefError: A RemoteRef in it belongs to another peer, or was released.
     """
     _refuse_event_type(value)
-    return encode(value, same_minor=link.same_minor, diversion=link.refs)
+    return encode(value, same_minor=link.same_minor, diversion=link.refs, current=True)
 
 
 def json_input(text: str) -> EncodedValue:

@@ -50,7 +50,7 @@ def answer_request(feed: RunFeed, question: Question, response: Any) -> dict[str
     Raises:
         EncodeError: The answer cannot travel.
     """
-    encoded = encode(response, same_minor=feed.link.same_minor)
+    encoded = encode(response, same_minor=feed.link.same_minor, current=True)
     request = pb.AnswerInput(
         run_id=feed.raw_id, request_id=_id_of(question), response=value_message(encoded)
     )

@@ -29,6 +29,7 @@ from blazen_nb.shipping.environment import no_python_here
 from blazen_nb.shipping.imports import Imported, imports_in
 
 _OWN_NAME = re.compile(rf"\bblazen_ns_\w+?{OWN_MODULES}\.")
+_OWN_FILE = re.compile(r"<module ([^<>]+) [0-9a-f]{8} [^\s>]+>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +51,8 @@ class SourceModule:
 
 
 def notebook_name(text: str) -> str:
-    """The text, with own modules of a namespace called as in the notebook."""
-    return _OWN_NAME.sub("", text)
+    """The text, with own modules of a namespace, and their files, called as in the notebook."""
+    return _OWN_NAME.sub("", _OWN_FILE.sub(r"\1", text))
 
 
 def own_modules(home: str) -> OwnModules | None:
@@ -96,6 +97,8 @@ class OwnModules:
         """Modules that could not run again: what stands is from an older text."""
         self._bindings = Bindings(module_dict)
         self._builtins = ModuleType("builtins")
+        # IPython gives it to the modules of a notebook, too.
+        self._builtins.__dict__["display"] = module_dict.get("display")
         module_dict["__builtins__"] = self._builtins
         root = ModuleType(self.package)
         root.__path__ = []

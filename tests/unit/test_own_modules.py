@@ -406,3 +406,25 @@ def test_what_a_namespace_imported_is_forgotten_with_it(
     forget_modules(HOME)
     assert not [name for name in sys.modules if name.startswith(f"{HOME}_own")]
     assert own_modules(HOME) is None
+
+
+def test_a_name_that_a_module_has_not_is_said_without_the_peers_name_for_it(
+    notebook: Notebook, peer: types.ModuleType, write: WriteModule
+) -> None:
+    write("own_a.py", "")
+    send(notebook, peer, "import own_a")
+    with pytest.raises(ImportError) as caught:
+        run("from own_a import nope", peer)
+    failure = describe_exception(caught.value, home=HOME)
+    assert failure.message.startswith("cannot import name 'nope' from 'own_a'")
+    assert "blazen_ns" not in failure.traceback
+
+
+def test_display_is_there_in_a_module_as_in_a_notebook(
+    notebook: Notebook, peer: types.ModuleType, write: WriteModule
+) -> None:
+    write("own_a.py", "def show(x):\n    display(x)\n")
+    shown: list[int] = []
+    peer.__dict__["display"] = shown.append
+    ship(notebook, peer, "import own_a\nown_a.show(4)")
+    assert shown == [4]

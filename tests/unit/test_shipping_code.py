@@ -14,7 +14,9 @@ from blazen_nb.shipping.cell import parse_cell
 from blazen_nb.shipping.code import (
     CodeBundle,
     arrived_digests,
+    forget_replaced,
     install_bundle,
+    is_there,
 )
 from blazen_nb.shipping.environment import require_same_minor
 from blazen_nb.shipping.installed import is_installed
@@ -229,6 +231,35 @@ def test_pickled_values_are_not_opened_for_those_who_may_not_ship_code(
     bundle = CodeBundle(values=(("v", encode({1, frozenset(), 1j})),))
     with pytest.raises(ShippingError, match="v: a pickled value"):
         install_bundle(bundle, peer.__dict__, namespace_id="ns", trusted=False)
+
+
+def test_a_value_goes_again_with_the_class_that_was_defined_again(
+    notebook: Notebook, peer: types.ModuleType
+) -> None:
+    notebook.run("class A:\n    x = 1\na = A()\nn = 1")
+    bundle = notebook.needs("a, n").bundle()
+    assert install(bundle, peer) == {"A", "a", "n"}
+    assert install(notebook.needs("a, n").bundle(), peer) == set()
+    notebook.run("class A:\n    x = 2")
+    with pytest.raises(ShippingError, match=r"a: made by a class A that was defined again since"):
+        notebook.needs("a, n").check()
+    notebook.run("a = A()")
+    assert install(notebook.needs("a, n").bundle(), peer) == {"A", "a"}
+    assert (peer.a.x, type(peer.a) is peer.A) == (2, True)
+
+
+def test_what_was_pushed_is_there_and_what_came_by_itself_comes_again(
+    peer: types.ModuleType,
+) -> None:
+    values = (("pushed", encode(1)), ("came", encode(2)), ("over", encode(3)))
+    peer.__dict__.update({"own": 4, "over": 5})
+    install(CodeBundle(values=values, pushed=frozenset({"pushed", "over"})), peer)
+    assert peer.over == 3
+    names = {"pushed", "came", "own", "over", "nowhere"}
+    assert is_there(peer.__dict__, names) == {"pushed", "own", "over"}
+    peer.__dict__["pushed"] = 6
+    forget_replaced(peer.__dict__)
+    assert set(arrived_digests(peer.__dict__)) == {"came", "over"}
 
 
 def test_a_stand_alone_step_has_source_with_its_decorators(notebook: Notebook) -> None:
