@@ -147,7 +147,7 @@ def test_every_magic_and_its_options_exist(texts: str, project: Path) -> None:
 
 
 def test_every_option_that_stands_alone_belongs_to_something(texts: str) -> None:
-    known = MAGIC_OPTIONS["blazen_remote"].union(*subcommands().values())
+    known = set().union(*MAGIC_OPTIONS.values(), *subcommands().values())
     alone = [line for line in in_code(texts) if line.startswith("-")]
     assert {"--insecure", "--ref", "-o"} <= set().union(*map(options_of, alone))
     assert not [line for line in alone if not options_of(line) <= known]

@@ -26,8 +26,8 @@ def other_minors() -> list[str]:
 
 
 def interpreter(minor: str) -> str | None:
-    """A Python of this minor, on PATH or where pyenv keeps them; None where there is none that runs."""
-    kept = glob.glob(str(Path.home() / ".pyenv" / "versions" / f"{minor}.*" / "bin" / "python"))
+    """A Python of this minor, on PATH or beside this one, where pyenv keeps them; None where there is none that runs."""
+    kept = glob.glob(str(Path(sys.base_prefix).parent / f"{minor}.*" / "bin" / "python"))
     for candidate in (shutil.which(f"python{minor}"), *sorted(kept)):
         if candidate and _minor_of(candidate) == minor:
             return candidate
