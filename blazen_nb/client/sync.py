@@ -195,9 +195,10 @@ class PeerClient(RefCalls, RunCalls, DeviceCalls):
     def _run(self, request: pb.StartRun) -> WorkflowResult:
         self._refuse_on_loop()
         reply = BlockingReply()
-        self._link.ask(reply, start_run=request)
         limit = request.timeout_secs + LATER_SECONDS if request.timeout_secs else None
         try:
+            # Within: the run may begin, and the interrupt come, before this thread gets to its wait.
+            self._link.ask(reply, start_run=request)
             frame = reply.wait(limit)
         except TimeoutError:
             self._link.cancel(request.run_id, "the client stopped waiting")

@@ -212,6 +212,8 @@ def test_a_thousand_calls_leave_the_page_quick_and_the_card_where_it_is(
     assert len(trips) > 5
     assert trips[len(trips) // 2] < 0.2
     running = [each for each in seen if each["word"] == "Running"]
-    assert len({each["height"] for each in running[len(running) // 3 :]}) == 1
     heights = [each["height"] for each in running]
     assert heights == sorted(heights)  # it grows with its first pictures, and never shrinks
+    assert (
+        len(set(heights[len(heights) // 3 :])) <= 2
+    )  # and once more when the meters have their first sample
