@@ -45,6 +45,9 @@ async def main():
     print(json.dumps(told))
 
 asyncio.run(main())
+import os, sys
+sys.stdout.flush()
+os._exit(0)  # as caller.py does
 """
 
 _made: list[object] = []
