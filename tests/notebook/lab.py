@@ -288,11 +288,16 @@ class Browser:
         self.page.goto(lab.url(path.name))
         return Notebook(self.page, path, lab.flavour)
 
-    def open_file(self, path: Path) -> Page:
-        """The HTML file is open in the browser; what it asks for beside itself is refused and noted."""
+    @contextmanager
+    def file_open(self, path: Path) -> Iterator[Page]:
+        """A page of its own shows the HTML file; what it asks for beside itself is refused and noted."""
         self._file = path.as_uri()
-        self.page.goto(self._file)
-        return self.page
+        page = self.page.context.new_page()
+        try:
+            page.goto(self._file)
+            yield page
+        finally:
+            page.close()
 
     def _note(self, error: str) -> None:
         if error not in self._flaws:
@@ -317,9 +322,10 @@ def chromium(dark: bool = False) -> Iterator[Browser]:
             executable_path=CHROMIUM, headless=True, args=_BROWSER_OPTIONS
         )
         try:
-            page = program.new_page(
+            context = program.new_context(
                 viewport={"width": 1200, "height": 1000}, color_scheme="dark" if dark else "light"
             )
+            page = context.new_page()
             yield Browser(page)
         finally:
             program.close()
