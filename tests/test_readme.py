@@ -13,7 +13,7 @@ import pytest
 
 import blazen_nb
 import blazen_nb.errors
-from blazen_nb.cli import _parser as commands
+from blazen_nb.cli import make_parser as commands
 from blazen_nb.notebook.arguments import _make_parser as remote_cell
 from blazen_nb.notebook.magics import BlazenMagics
 from blazen_nb.notebook.peer_magics import EXPOSE, OUT, PeerMagics

@@ -24,9 +24,13 @@ SECONDS = 5.0
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a peer in a process of its own serves ``cli_steps``."""
-    here = {"PYTHONPATH": str(Path(__file__).parent)}
-    folder = tmp_path_factory.mktemp("peer")
-    with PeerProcess(folder, "--steps", "cli_steps", environment=here) as served:
+    path = filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")])
+    with PeerProcess(
+        tmp_path_factory.mktemp("peer"),
+        "--steps",
+        "cli_steps",
+        environment={"PYTHONPATH": os.pathsep.join(path)},
+    ) as served:
         yield served.address
 
 
