@@ -19,6 +19,7 @@ from blazen_nb.notebook.magics import BlazenMagics
 from blazen_nb.notebook.peer_magics import EXPOSE, OUT, PeerMagics
 from blazen_nb.notebook.run_magics import RunMagics
 from blazen_nb.notebook.run_magics import _attach_parser as attach
+from blazen_nb.notebook.run_magics import _list_parser as runs_line
 
 # What the texts call an object of these classes.
 CALLED = {
@@ -32,7 +33,7 @@ OTHERS = {"StreamSubWorkflowEvents"}
 MAGIC_OPTIONS = {
     "blazen_remote": set(remote_cell()._option_string_actions),
     "blazen_attach": set(attach()._option_string_actions),
-    "blazen_runs": {"--all"},
+    "blazen_runs": set(runs_line()._option_string_actions),
     "blazen_connect": {OUT, "--launch"},
     "blazen_serve": {EXPOSE},
 }

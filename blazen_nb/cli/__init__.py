@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from blazen_nb import __version__
-from blazen_nb.cli import certs, demo, kernel, run, serve
+from blazen_nb.cli import attach, cancel, certs, demo, kernel, run, runs, serve
+from blazen_nb.cli.statuses import INTERRUPTED, NOBODY_READS, status_of
 from blazen_nb.errors import BlazenError
 
-COMMANDS = (serve, run, certs, kernel, demo)
+COMMANDS = (serve, run, runs, attach, cancel, certs, kernel, demo)
 """In the order in which ``--help`` lists them."""
 
 
@@ -25,9 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.act(options)
     except BlazenError as error:
         print(f"blazen-nb: {error}", file=sys.stderr)
-        return 1
+        return status_of(error)
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
+    except BrokenPipeError:  # as in ``| head``
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # else the exit fails once more
+        return NOBODY_READS
     return status
 
 

@@ -5,36 +5,35 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import Any
 
 from blazen_nb.cli.commands import Commands
-from blazen_nb.cli.connecting import add_tls_options, client_tls
+from blazen_nb.cli.connecting import add_connection, connect
+from blazen_nb.cli.statuses import ABOUT
+from blazen_nb.cli.telling import json_or_repr
 from blazen_nb.errors import ValidationError
 
 
 def add_command(commands: Commands) -> None:
     """The parser knows ``run``."""
     run = commands.add_parser(
-        "run", help="run registered steps on a peer, print their output and result"
+        "run", help="run registered steps on a peer, print their output and result", epilog=ABOUT
     )
-    run.add_argument("address")
+    add_connection(run)
     run.add_argument("step_ids", nargs="+", metavar="STEP_ID")
     run.add_argument("--name", default="run", help="a label for the run")
     run.add_argument("--input", default="null", metavar="JSON", help="the StartEvent's fields")
     run.add_argument("--timeout", type=float, help="seconds")
-    add_tls_options(run)
     run.set_defaults(act=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
-    from blazen_nb.client.sync import PeerClient
     from blazen_nb.updates import Output
 
     try:
         value = json.loads(options.input)
     except ValueError as error:
         raise ValidationError(f"--input is not JSON: {error}") from None
-    with PeerClient.connect(options.address, tls=client_tls(options)) as client:
+    with connect(options) as client:
         handle = client.start_remote_workflow(
             options.name, options.step_ids, value, options.timeout
         )
@@ -47,12 +46,5 @@ def _run(options: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             handle.cancel()
             raise
-        print(_text(handle.result().result))
+        print(json_or_repr(handle.result().result))
     return 0
-
-
-def _text(value: Any) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False)
-    except TypeError:
-        return repr(value)

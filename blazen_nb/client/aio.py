@@ -69,7 +69,8 @@ class AsyncPeerClient(AsyncRefCalls, AsyncRunCalls, AsyncDeviceCalls):
         """A client whose session with the peer is open.
 
         Args:
-            address: ``host:port``, ``:port``, ``http://host:port``, ``https://host:port`` or ``unix:PATH``.
+            address: ``host:port``, ``:port``, ``http://host:port``, ``https://host:port``, ``unix:PATH``, or
+                ``local``: the newest peer of this user on this machine.
             node_id: This client's name in the peer's log; default the host's name.
             token: The peer's token; default BLAZEN_PEER_TOKEN, else the connection file of that address.
             tls: What ``load_client_tls`` made; default, for an ``https://`` address, the files that BLAZEN_PEER_CA,
@@ -79,7 +80,7 @@ class AsyncPeerClient(AsyncRefCalls, AsyncRunCalls, AsyncDeviceCalls):
             trust_peer: Open values that the peer pickled although it is neither on this machine nor known by TLS.
 
         Raises:
-            ValidationError: Not an address.
+            ValidationError: Not an address, or no local peer runs.
             TransportError: Nobody listens there, it does not answer, or one side speaks TLS and the other does not.
             TlsError: A PEM file is bad, or the peer's certificate is not trusted.
             AuthError: The token was refused, or the peer asks for a certificate that it did not get.

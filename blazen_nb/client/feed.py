@@ -27,9 +27,20 @@ class RunFeed:
 
     Args:
         trusted: Values that the peer pickled may be opened.
+        after_seq: Updates up to this one are passed over.
+        look_only: The peer is not told that the result is here, and so keeps what it holds for it.
     """
 
-    def __init__(self, link: PeerLink, run_id: bytes, workflow_name: str, *, trusted: bool) -> None:
+    def __init__(
+        self,
+        link: PeerLink,
+        run_id: bytes,
+        workflow_name: str,
+        *,
+        trusted: bool,
+        after_seq: int = 0,
+        look_only: bool = False,
+    ) -> None:
         self.link = link
         self.raw_id = run_id
         self.run_id = dashed(run_id)
@@ -43,6 +54,8 @@ class RunFeed:
         self.error: BlazenError | None = None
         self.questions = OpenQuestions()
         self._trusted = trusted
+        self._after_seq = after_seq
+        self._look_only = look_only
         self._made: WorkflowResult | None = None
         self._unread: deque[pb.RunUpdate] = deque()
         self._ready: deque[Update] = deque()
@@ -63,8 +76,9 @@ class RunFeed:
                 self.workflow_name = self.workflow_name or frame.run_started.workflow_name
             elif kind == "result":
                 self.result = frame.result
-                taken = pb.AckRun(run_id=self.raw_id, request_id=frame.request_id)
-                self.link.tell(ack_run=taken)
+                if not self._look_only:
+                    taken = pb.AckRun(run_id=self.raw_id, request_id=frame.request_id)
+                    self.link.tell(ack_run=taken)
             elif kind == "refusal":
                 self.error = refused(frame.refusal)
             self._wake()
@@ -118,14 +132,14 @@ class RunFeed:
     def take(self) -> Update | None:
         """The next update, if one is there; each is given out once."""
         while not self._ready and self._unread:
-            self._ready.extend(
-                updates_of(
-                    self._unread.popleft(),
-                    self.run_id,
-                    trusted=self._trusted,
-                    open_leaf=self.link.refs.open_leaf,
-                )
+            updates = updates_of(
+                self._unread.popleft(),
+                self.run_id,
+                trusted=self._trusted,
+                open_leaf=self.link.refs.open_leaf,
             )
+            # What it begins with: the peer sends whole messages, and one may hold many events.
+            self._ready.extend(each for each in updates if each.seq > self._after_seq)
         return self._ready.popleft() if self._ready else None
 
     @property
@@ -138,13 +152,13 @@ class RunFeed:
         events: list[Event] = []
         while self._unread:
             update = self._unread.popleft()
+            passed_over = max(0, self._after_seq + 1 - update.seq)
             if update.WhichOneof("kind") == "events":
-                events.extend(
-                    events_of(
-                        update.events, trusted=self._trusted, open_leaf=self.link.refs.open_leaf
-                    )
+                told = events_of(
+                    update.events, trusted=self._trusted, open_leaf=self.link.refs.open_leaf
                 )
-            elif update.WhichOneof("kind") == "input_request":
+                events.extend(told[passed_over:])
+            elif update.WhichOneof("kind") == "input_request" and not passed_over:
                 events.append(question_of(update.input_request))
         return events
 
@@ -165,8 +179,13 @@ class RunFeed:
         if (
             self._made is None
         ):  # once: a second RemoteRef of a value would find it released with the first
+            refs = self.link.refs
             self._made = result_of(
-                self.result, self.workflow_name, self.link, trusted=self._trusted
+                self.result,
+                self.workflow_name,
+                self.link,
+                trusted=self._trusted,
+                open_leaf=refs.look_at if self._look_only else refs.open_leaf,
             )
         return self._made
 

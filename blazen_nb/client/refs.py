@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakValueDictionary
 
@@ -225,9 +226,17 @@ class LinkRefs:
         Raises:
             EncodeError: The leaf is none of a ref.
         """
-        if tag != REF:
-            raise EncodeError("a value refers to buffers that did not come with it")
-        return self.known(ref_of_leaf(payload))
+        return self.known(_info_in(tag, payload))
+
+    def look_at(self, tag: str, payload: bytes) -> RemoteRef:
+        """As ``open_leaf``, for a reader whose RemoteRef may go without the value.
+
+        Raises:
+            EncodeError: The leaf is none of a ref.
+        """
+        link = self._link()
+        assert link is not None
+        return RemoteRef(link, replace(_info_in(tag, payload), held=False))
 
     def take(self, value: Any) -> Leaf | None:
         """See Diversion.
@@ -241,6 +250,12 @@ class LinkRefs:
     def take_rest(self, value: Any) -> Leaf | None:
         """See Diversion: the codec's error stands."""
         return None
+
+
+def _info_in(tag: str, payload: bytes) -> RefInfo:
+    if tag != REF:
+        raise EncodeError("a value refers to buffers that did not come with it")
+    return ref_of_leaf(payload)
 
 
 def _release(link: weakref.ref[PeerLink], uuid: str) -> None:

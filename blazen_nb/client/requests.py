@@ -29,6 +29,7 @@ from blazen_nb.render.words import shown_address
 from blazen_nb.shipping.cell import CellSource
 from blazen_nb.shipping.code import CodeBundle
 from blazen_nb.shipping.described import REF_MARKER
+from blazen_nb.shipping.diversion import OpenLeaf
 from blazen_nb.shipping.failure import rebuild_exception
 from blazen_nb.shipping.values import EncodedValue, decode, encode
 from blazen_nb.wire.messages import bundle_message, failure_of, usage_of, value_message, value_of
@@ -266,19 +267,29 @@ def info_of(description: pb.Description) -> PeerInfo:
 
 
 def result_of(
-    message: pb.RunResult, workflow_name: str, link: PeerLink, *, trusted: bool
+    message: pb.RunResult,
+    workflow_name: str,
+    link: PeerLink,
+    *,
+    trusted: bool,
+    open_leaf: OpenLeaf | None = None,
 ) -> WorkflowResult:
     """The result of a run.
+
+    Args:
+        open_leaf: What makes RemoteRefs; default the link's own, of which the peer keeps a value that it held for this
+            client for as long as the RemoteRef lives.
 
     Raises:
         WorkflowError: The run did not succeed; the step's exception is the cause where it can be rebuilt.
         EncodeError: It succeeded, but its result cannot travel.
     """
     run_id = dashed(message.run_id)
+    open_leaf = open_leaf or link.refs.open_leaf
     if message.outcome != "succeeded":
         raise _bad_end(message, run_id, link, trusted)
     outputs = {
-        named.name: decode(value_of(named.value), trusted=trusted, open_leaf=link.refs.open_leaf)
+        named.name: decode(value_of(named.value), trusted=trusted, open_leaf=open_leaf)
         for named in message.outputs
         if named.HasField("value")
     }
@@ -289,7 +300,7 @@ def result_of(
     encoded = value_of(message.value)
     event = StopEvent()
     if message.HasField("value"):
-        event.__dict__["result"] = decode(encoded, trusted=trusted, open_leaf=link.refs.open_leaf)
+        event.__dict__["result"] = decode(encoded, trusted=trusted, open_leaf=open_leaf)
         if not encoded.leaves:
             event.received_json = encoded.json.decode("utf-8", "surrogatepass")
     display = json.loads(message.display_json) if message.display_json else None

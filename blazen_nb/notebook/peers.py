@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 
 import blazen_nb.wire.io_loop  # noqa: F401  see kernel_peers
-from blazen_nb.errors import ValidationError
 from blazen_nb.notebook.expansion import near
+from blazen_nb.wire.connection_file import LOCAL, find_local
 
 if TYPE_CHECKING:  # grpc takes a while to load, and loading the extension must not wait for it
     from blazen_nb.client.sync import PeerClient
     from blazen_nb.peer.server import PeerServer
 
-LOCAL = "local"
-"""The name, and the address, of the newest peer of this user on this machine."""
 CLIENT_NAME = "notebook"
 """What the client of a notebook calls itself."""
 
@@ -56,8 +54,7 @@ class Peers:
         """
         from blazen_nb.client.sync import PeerClient
 
-        where = _local_address() if address == LOCAL else address
-        client = PeerClient.connect(where, CLIENT_NAME, namespace=namespace)
+        client = PeerClient.connect(address, CLIENT_NAME, namespace=namespace)
         before = self._clients.get(name)
         self._clients[name] = client
         self._newest = name
@@ -149,8 +146,6 @@ def has_local_peer() -> bool:
     Raises:
         ValidationError: There is only a file that other users can read.
     """
-    from blazen_nb.wire.connection_file import find_local
-
     return find_local() is not None
 
 
@@ -164,15 +159,3 @@ def notebook_namespace(user_ns: Mapping[str, Any]) -> str | None:
         return None
     # A digest, because the notebook's path is nobody else's business.
     return "notebook-" + hashlib.sha256(str(notebook).encode()).hexdigest()[:16]
-
-
-def _local_address() -> str:
-    from blazen_nb.wire.connection_file import find_local
-
-    found = find_local()
-    if found is None:
-        raise ValidationError(
-            "no peer of yours runs on this machine: `blazen-nb serve 127.0.0.1:7070` in a terminal starts "
-            "one, %blazen_serve starts one in this kernel, %blazen_connect NAME HOST:PORT finds one elsewhere"
-        )
-    return found.address
