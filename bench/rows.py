@@ -45,6 +45,7 @@ class Row:
 UNARY = Figure("grpc", "unary", "raw gRPC unary echo")
 TASK = Figure("asyncio", "task", "a bare asyncio task")
 IMPORT_GRPC = Figure("startup", "import_grpc", "import grpc")
+LOCAL_CELL = Figure("notebook", "local", "the cell here")
 BATCHES = Figure("grpc", "batches", "raw gRPC stream of bytes, 500 in a message")
 
 ROWS = (
@@ -116,6 +117,18 @@ ROWS = (
         (Figure("blazen", "local_chain", "Blazen (Rust) here, a chain of 100 steps"),),
     ),
     Row(
+        "A6",
+        Figure("notebook", "remote", "%%blazen_remote 1 + 1, longer than the same cell here"),
+        "ms",
+        LOCAL_CELL,
+        Target(5),
+        Target(2),
+        (
+            Figure("notebook", "remote_quiet", "the same with --quiet"),
+            Figure("ipyparallel", "cell", "ipyparallel: %%px 1 + 1"),
+        ),
+    ),
+    Row(
         "B",
         Figure("blazen_nb", "events_async", "10,000 events of 100 bytes, AsyncRunHandle.events()"),
         "/s",
@@ -152,7 +165,7 @@ ROWS = (
     ),
     Row(
         "D1",
-        Figure("startup", "load_ext", "%load_ext blazen_nb in a running kernel"),
+        Figure("notebook", "load_ext", "%load_ext blazen_nb in a running kernel"),
         "ms",
         IMPORT_GRPC,
         Target(150),

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from kernel_cells import Kernel
 from measure import RATE_SECONDS, Sample, latency
 from payload import PAYLOAD
 from subject import import_time, serve
@@ -37,9 +38,12 @@ class Ipyparallel:
         self._client.wait_for_engines(1, interactive=False)
         self._engine = self._client[0]
         self._pid = self._engine.apply_sync(os.getpid)
+        self._kernel: Kernel | None = None
 
     def close(self) -> None:
         """End the cluster."""
+        if self._kernel is not None:
+            self._kernel.close()
         self._client.close()
         self._cluster.stop_cluster_sync()
         self._folder.cleanup()
@@ -61,6 +65,13 @@ class Ipyparallel:
             call.get()
         return {"value": count / taken, "n": count}
 
+    def cell(self) -> Sample:
+        """Milliseconds that ``%%px`` adds to a cell of a kernel."""
+        if self._kernel is None:
+            where = f"profile_dir={self._cluster.profile_dir!r}, cluster_id={self._cluster.cluster_id!r}"
+            self._kernel = Kernel(f"import ipyparallel\nipyparallel.Client({where})[:].activate()")
+        return self._kernel.added("%%px\n1 + 1", "1 + 1")
+
     def memory(self) -> Sample:
         """Resident MiB of the engine; the controller's processes come on top."""
         import psutil
@@ -74,6 +85,7 @@ class Ipyparallel:
 MEASURES: dict[str, Callable[[Ipyparallel], Sample]] = {
     "run": lambda cluster: latency(cluster.run),
     "rate": Ipyparallel.rate,
+    "cell": Ipyparallel.cell,
     "memory": Ipyparallel.memory,
     "import": lambda _: import_time("ipyparallel"),
 }
