@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import platform
 import secrets
 import time
@@ -14,11 +15,15 @@ from blazen_nb import __version__
 from blazen_nb.engine.registry import StepRegistry
 from blazen_nb.errors import AuthError
 from blazen_nb.peer.device_reports import DeviceReports
+from blazen_nb.peer.freed_memory import give_memory_back
 from blazen_nb.peer.namespaces import Namespace, NamespaceTable
 from blazen_nb.peer.refs import RefTable
 from blazen_nb.peer.runs import RunManager
 from blazen_nb.peer.watching import Watchers
+from blazen_nb.render.words import seconds
 from blazen_nb.wire.limits import Limits
+
+_log = logging.getLogger("blazen_nb.peer")
 
 AcceptCode = Literal["authenticated", "never"]
 
@@ -86,9 +91,19 @@ class PeerParts:
         return known
 
     def tidy(self) -> None:
-        """Forget what nobody uses any more: runs that have ended long ago, refs that callers have left behind."""
+        """Forget what nobody uses any more: runs that have ended long ago, and refs and namespaces left behind."""
         self.runs.tidy()
         self.refs.expire()
+        ended = self.namespaces.end_unused()
+        for namespace in ended:
+            self.refs.end_home(namespace.id)
+            _log.info(
+                "namespace %s has ended: no client and no run has used it for %s; its variables are gone",
+                namespace.name,
+                seconds(self.limits.namespace_lease_seconds),
+            )
+        if ended:
+            give_memory_back()
 
     def replace_blocked(self) -> list[str]:
         """Name steps that block a cell thread; where calls without a session share one, give them a new one."""

@@ -42,6 +42,8 @@ class Limits:
     """Refs that a run holds at once."""
     ref_lease_seconds: float = 12 * 3600.0
     """How long a ref is kept that was made for a caller without a session, after it was last used."""
+    namespace_lease_seconds: float = 12 * 3600.0
+    """How long a namespace with a name, and its variables, are kept while no session and no run uses it."""
     upload_bytes: int = 2 << 30
     """One value that a client puts here."""
 
