@@ -88,6 +88,8 @@ class Running:
     def _look(self) -> None:
         self._parts.replace_blocked()
         self._parts.tidy()
+        if self._rpcs is not None:
+            self._rpcs.tidy()
         self._watch = thread_clock.call_later(WATCH_SECONDS, self._look)
 
     async def _stop(self) -> None:
@@ -95,6 +97,8 @@ class Running:
             self._rpcs.end_sessions()
         if self._server is not None:
             await self._server.stop(FLUSH_SECONDS)
+        if self._rpcs is not None:
+            self._rpcs.close()
 
     def stop(self) -> None:
         """Free the port and the threads."""
