@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from blazen_nb.client.link import PeerLink
 from blazen_nb.client.open_questions import OpenQuestions
-from blazen_nb.client.requests import refused, result_of
+from blazen_nb.client.requests import refused
+from blazen_nb.client.results import result_of
 from blazen_nb.engine.heartbeat import interruptible
 from blazen_nb.engine.result import WorkflowResult
 from blazen_nb.engine.run import dashed

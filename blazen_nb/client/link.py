@@ -102,6 +102,11 @@ class PeerLink:
         """Whether requests can be made."""
         return self._gone is None
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether this client was closed, on purpose."""
+        return isinstance(self._gone, ValidationError)
+
     def mail(self) -> LoopMail:
         """The running loop's way to be handed answers."""
         loop = asyncio.get_running_loop()
@@ -280,7 +285,7 @@ class PeerLink:
     async def shut(self) -> None:
         """End the session; who still waits is told. On the I/O loop."""
         with self._lock:
-            closed_before = isinstance(self._gone, ValidationError)
+            closed_before = self.is_closed
             self._gone = ValidationError("this client is closed; connect again")
         if not closed_before:
             await self._line.end()

@@ -10,7 +10,7 @@ from blazen_nb.client.link import PeerLink
 from blazen_nb.client.open_questions import Question
 from blazen_nb.client.requests import answer_of
 from blazen_nb.engine.run import dashed
-from blazen_nb.errors import RunLostError, TransportError, ValidationError
+from blazen_nb.errors import BlazenError, RunLostError, TransportError, ValidationError
 from blazen_nb.shipping.values import encode
 from blazen_nb.wire.messages import value_message
 from blazen_nb.wire.v1 import kernel_pb2 as pb
@@ -60,8 +60,10 @@ def attach_request(run_id: str, after_seq: int) -> pb.AttachRun:
     return pb.AttachRun(run_id=_raw(run_id), after_seq=after_seq)
 
 
-def lost_call(request: pb.StartRun, link: PeerLink, error: TransportError) -> RunLostError:
-    """What became of a call whose answer will not come: it may have run, and is not made again by itself."""
+def lost_call(request: pb.StartRun, link: PeerLink, error: TransportError) -> BlazenError:
+    """For a call whose answer will not come: it may have run, and is not made again by itself."""
+    if link.is_closed:
+        return error
     run_id = dashed(request.run_id)
     text = f"what became of run {run_id} is not known: {error}"
     return RunLostError(text, run_id=run_id, peer=link.node_id)

@@ -24,9 +24,9 @@ from blazen_nb.client.requests import (
     info_of,
     json_input,
     no_answer,
-    result_of,
     start_request,
 )
+from blazen_nb.client.results import result_of
 from blazen_nb.client.run_requests import lost_call
 from blazen_nb.client.shipped_steps import steps_bundle
 from blazen_nb.client.sync_handle import RunHandle
@@ -209,7 +209,7 @@ class PeerClient(RefCalls, RunCalls, DeviceCalls):
                 f"timed out: no result from {self.node_id} in time"
             ) from None
         except TransportError as error:
-            raise lost_call(request, self._link, error) from error
+            raise lost_call(request, self._link, error) from None
         except BaseException:
             self._link.cancel(request.run_id, "the caller was interrupted")
             raise

@@ -1,7 +1,4 @@
-"""One client: reads its frames, answers them, and sends what its runs tell, over one connection or several in turn.
-
-Runs outlive it.
-"""
+"""One client, over one connection or several in turn: its frames are read and answered. Runs outlive it."""
 
 from __future__ import annotations
 
