@@ -10,7 +10,7 @@ import os
 import platform
 import secrets
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 from uuid import UUID
 
@@ -213,8 +213,8 @@ class PeerLink:
 
     # --- values in bulk, on the I/O loop ---------------------------------------------------------------------
 
-    async def fetch(self, request: pb.GetRequest) -> AsyncIterator[pb.ValueChunk]:
-        """The chunks of a value.
+    async def fetch(self, request: pb.GetRequest) -> AsyncGenerator[bytes, None]:
+        """The chunks of a value, as they came.
 
         Raises:
             BlazenError: The connection is gone, or the call failed.
@@ -222,7 +222,7 @@ class PeerLink:
         self.check_open()
         try:
             async for chunk in self._transport.fetch(request.SerializeToString()):
-                yield pb.ValueChunk.FromString(chunk)
+                yield chunk
         except asyncio.CancelledError:
             self.check_open()
             raise

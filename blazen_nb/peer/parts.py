@@ -19,6 +19,7 @@ from blazen_nb.peer.freed_memory import give_memory_back
 from blazen_nb.peer.namespaces import Namespace, NamespaceTable
 from blazen_nb.peer.refs import RefTable
 from blazen_nb.peer.runs import RunManager
+from blazen_nb.peer.transfers import Incoming, Outgoing, Transfers
 from blazen_nb.peer.watching import Watchers
 from blazen_nb.render.words import seconds
 from blazen_nb.wire.limits import Limits
@@ -54,6 +55,8 @@ class PeerParts:
         self.accepts_code = accept_code == "authenticated"
         self.namespaces = NamespaceTable(limits, expose)
         self.refs = RefTable(node_id, self.incarnation, limits)
+        self.outgoing: Transfers[Outgoing] = Transfers()
+        self.incoming: Transfers[Incoming] = Transfers()
         self.devices = DeviceReports()
         self.watchers = Watchers()
         self.runs = RunManager(node_id, self.namespaces, limits, self.watchers.tell)
@@ -94,6 +97,8 @@ class PeerParts:
         """Forget what nobody uses any more: runs that have ended long ago, and refs and namespaces left behind."""
         self.runs.tidy()
         self.refs.expire()
+        self.outgoing.expire()
+        self.incoming.expire()
         ended = self.namespaces.end_unused()
         for namespace in ended:
             self.refs.end_home(namespace.id)

@@ -254,6 +254,11 @@ class Session:
         if request_id:
             self._reply(request_id, done=pb.Done(changed=any(known)))
 
+    def _drop_transfers(self, _: int, request: pb.DropTransfers) -> None:
+        for transfer_id in request.ids:
+            self._peer.outgoing.drop(self.identity, transfer_id)
+            self._peer.incoming.drop(self.identity, transfer_id)
+
     def _report(
         self,
         request_id: int,
@@ -338,4 +343,5 @@ _HANDLERS: dict[str, Callable[[Session, int, Any], None]] = {
     "start_run": Session._start_run,
     "list_refs": Session._list_refs,
     "release_refs": Session._release_refs,
+    "drop_transfers": Session._drop_transfers,
 }

@@ -44,7 +44,7 @@ class Limits:
     """How long a ref is kept that was made for a caller without a session, after it was last used."""
     namespace_lease_seconds: float = 12 * 3600.0
     """How long a namespace with a name, and its variables, are kept while no session and no run uses it."""
-    upload_bytes: int = 2 << 30
+    upload_bytes: int = 4 << 30
     """One value that a client puts here."""
 
 

@@ -1,8 +1,13 @@
-"""Frames over one bidirectional gRPC stream, values in bulk over calls beside it."""
+"""Frames over one bidirectional gRPC stream, values in bulk over calls of a second connection.
+
+Of a second one: frames do not queue behind a value's bytes in the socket, and a cut of one leaves the other.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -19,6 +24,12 @@ _WRITE_FAILED = "Internal error from Core"
 """What gRPC says of a call after a write to it has failed, whatever it had ended with."""
 _GET_VALUE = "/blazen_nb.wire.v1.PeerKernel/GetValue"
 _PUT_VALUE = "/blazen_nb.wire.v1.PeerKernel/PutValue"
+_BULK_OPTIONS = (
+    # A transfer that broke asks again by itself, and then the channel must not wait longer than it.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+)
 
 
 class GrpcStream:
@@ -31,6 +42,8 @@ class GrpcStream:
         self._channel = open_channel(address, tls)
         self._metadata = caller_metadata(node_id, token)
         self._stream = self._channel.stream_stream(_SESSION)(metadata=self._metadata)
+        self._open_bulk = partial(open_channel, address, tls, *_BULK_OPTIONS)
+        self._bulk: Any = None
 
     async def open(self) -> None:
         """See Transport."""
@@ -64,7 +77,7 @@ class GrpcStream:
 
     async def fetch(self, request: bytes) -> AsyncIterator[bytes]:
         """See Transport."""
-        call = self._channel.unary_stream(_GET_VALUE)(request, metadata=self._metadata)
+        call = self._bulk_channel().unary_stream(_GET_VALUE)(request, metadata=self._metadata)
         try:
             async for chunk in call:
                 yield chunk
@@ -75,11 +88,16 @@ class GrpcStream:
 
     async def send(self, chunks: AsyncIterator[bytes]) -> bytes:
         """See Transport."""
-        call = self._channel.stream_unary(_PUT_VALUE)(chunks, metadata=self._metadata)
+        call = self._bulk_channel().stream_unary(_PUT_VALUE)(chunks, metadata=self._metadata)
         try:
             return bytes(await call)
         except grpc.RpcError as error:
             raise from_rpc_error(error, what="ref", peer=f"the peer at {self._peer}") from None
+
+    def _bulk_channel(self) -> Any:
+        if self._bulk is None:
+            self._bulk = self._open_bulk()
+        return self._bulk
 
     def _why(self, error: grpc.RpcError) -> BlazenError:
         if isinstance(error, grpc.aio.AioRpcError) and error.details() == _WRITE_FAILED:
@@ -90,5 +108,7 @@ class GrpcStream:
         """See Transport."""
         self._stream.cancel()
         await self._channel.close()
+        if self._bulk is not None:
+            await self._bulk.close()
         # grpc's own polling thread ends when the last of these objects is gone, not when they are closed.
-        del self._stream, self._channel
+        del self._stream, self._channel, self._bulk

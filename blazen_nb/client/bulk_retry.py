@@ -1,0 +1,49 @@
+"""When a transfer that broke is taken up again, and when that is given up."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from typing import TYPE_CHECKING
+
+from blazen_nb.errors import TransportError
+from blazen_nb.wire.bulk_messages import DamagedError
+
+if TYPE_CHECKING:
+    from blazen_nb.client.link import PeerLink
+
+GIVE_UP_SECONDS = 60.0
+"""How long no byte may arrive; shorter than the peer remembers the transfer."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
+
+
+class Retry:
+    """The breaks of one transfer: pauses grow until bytes arrive again."""
+
+    def __init__(self, link: PeerLink) -> None:
+        self._link = link
+        self.progressed()
+
+    def progressed(self) -> None:
+        """Bytes have arrived."""
+        self._pause = _FIRST_PAUSE
+        self._until = time.monotonic() + GIVE_UP_SECONDS
+        self._damaged = 0
+
+    async def pause(self, error: TransportError) -> None:
+        """Return when it is time to go on.
+
+        Raises:
+            TransportError: It is not worth it: the same bytes were damaged twice, the session is gone, or nothing has
+                come for long.
+        """
+        self._damaged += isinstance(error, DamagedError)
+        if self._damaged > 1:
+            raise TransportError(
+                f"a value for or from peer {self._link.node_id} arrived damaged twice; something on the way alters it"
+            )
+        if not self._link.is_open or time.monotonic() > self._until:
+            raise error
+        await asyncio.sleep(self._pause * random.uniform(0.5, 1.0))  # noqa: S311
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
