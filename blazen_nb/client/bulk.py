@@ -9,11 +9,13 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from blazen_nb.client.bulk_retry import Retry
+from blazen_nb.client.bulk_sockets import BulkConnection
 from blazen_nb.errors import BlazenError, EncodeError, TransportError, refused_with
 from blazen_nb.shipping.bulk import Bulk
 from blazen_nb.shipping.bulk_reader import BulkReader
@@ -60,13 +62,50 @@ class _Fetch:
     async def run(self) -> BulkReader:
         """The value; errors as for ``fetch_value``."""
         try:
-            at = await self._lane(0, _FIRST_BYTES)
+            await self._over_sockets()
+            if self._reader is None:
+                await self._lane(0, _FIRST_BYTES)
             assert self._reader is not None
-            await self._rest(at, self._reader.size)
+            await self._rest(self._reader.arrived, self._reader.size)
         finally:
             _forget(self._link, self._request.transfer)
         self._reader.finish()
         return self._reader
+
+    async def _over_sockets(self) -> None:
+        """Bring all of it, or what comes before there is no socket any more."""
+        retry, at = Retry(self._link), 0
+        while (connection := await self._link.refs.sockets.take(self._link)) is not None:
+            try:
+                await connection.use(partial(self._read_from, connection))
+            except TransportError as error:
+                connection.close()
+                if self._arrived > at:
+                    retry.progressed()
+                at = self._arrived
+                await retry.pause(error)
+            except BaseException:
+                connection.close()
+                raise
+            else:
+                self._link.refs.sockets.give_back(connection)
+                return
+
+    def _read_from(self, connection: BulkConnection) -> None:
+        request = pb.GetRequest()
+        request.CopyFrom(self._request)
+        request.offset = self._arrived
+        self._announced(connection.asked(b"G", request.SerializeToString()).header)
+        reader = self._reader
+        assert reader is not None
+        for at in range(request.offset, reader.size, CHUNK_BYTES):
+            end = min(at + CHUNK_BYTES, reader.size)
+            connection.carrier.receive(reader.room(at, end))
+            reader.took(end - at)
+
+    @property
+    def _arrived(self) -> int:
+        return self._reader.arrived if self._reader is not None else 0
 
     async def _rest(self, start: int, size: int) -> None:
         step = max(CHUNK_BYTES, -(-(size - start) // _LANES))
@@ -145,23 +184,51 @@ async def send_value(link: PeerLink, bulk: Bulk) -> RefInfo:
     Raises:
         BlazenError: The peer refuses, or the connection broke and did not come back.
     """
-    upload, at, retry = os.urandom(16), 0, Retry(link)
+    header = header_of(bulk)
+    header.session_id, header.upload = link.session_id, os.urandom(16)
+    at, retry = 0, Retry(link)
     try:
         while True:
             try:
-                reply = await link.send(_chunks(link.session_id, bulk, upload, at))
-                if not reply.HasField("refusal"):
-                    return ref_of(reply.ref)
-                error: BlazenError = refused_with(reply.refusal.kind, reply.refusal.message)
-                raise error
+                return ref_of((await _sent(link, bulk, header, at)).ref)
             except TransportError as broken:
                 await retry.pause(broken)
-                arrived = await _arrived(link, upload, retry)
+                arrived = await _arrived(link, header.upload, retry)
                 if arrived > at:
                     retry.progressed()
                 at = arrived
     finally:
-        _forget(link, upload)
+        _forget(link, header.upload)
+
+
+async def _sent(link: PeerLink, bulk: Bulk, header: pb.ValueHeader, at: int) -> pb.PutReply:
+    """The peer's answer to what it was sent from here on."""
+    connection = None if bulk.size < CHUNK_BYTES else await link.refs.sockets.take(link)
+    if connection is None:
+        reply = await link.send(_chunks(bulk, header, at))
+        if reply.HasField("refusal"):
+            error: BlazenError = refused_with(reply.refusal.kind, reply.refusal.message)
+            raise error
+        return reply
+    try:
+        reply = await connection.use(partial(_write_to, connection, bulk, header))
+    except BaseException:
+        connection.close()
+        raise
+    link.refs.sockets.give_back(connection)
+    return reply
+
+
+def _write_to(connection: BulkConnection, bulk: Bulk, header: pb.ValueHeader) -> pb.PutReply:
+    request = pb.ValueChunk(header=header).SerializeToString()
+    for at in range(connection.asked(b"P", request).offset, bulk.size, CHUNK_BYTES):
+        connection.carrier.send(bulk.span(at, at + CHUNK_BYTES))
+    connection.carrier.sent()
+    reply = pb.PutReply.FromString(connection.answer())
+    if reply.HasField("refusal"):
+        error: BlazenError = refused_with(reply.refusal.kind, reply.refusal.message)
+        raise error
+    return reply
 
 
 async def _arrived(link: PeerLink, upload: bytes, retry: Retry) -> int:
@@ -175,9 +242,7 @@ async def _arrived(link: PeerLink, upload: bytes, retry: Retry) -> int:
             await retry.pause(error)
 
 
-async def _chunks(session_id: str, bulk: Bulk, upload: bytes, start: int) -> AsyncIterator[bytes]:
-    header = header_of(bulk)
-    header.session_id, header.upload = session_id, upload
+async def _chunks(bulk: Bulk, header: pb.ValueHeader, start: int) -> AsyncIterator[bytes]:
     yield pb.ValueChunk(header=header).SerializeToString()
     for at in range(start, bulk.size, CHUNK_BYTES):
         yield data_message(at, bulk.span(at, at + CHUNK_BYTES))

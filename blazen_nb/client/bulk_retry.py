@@ -7,8 +7,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from blazen_nb.errors import TransportError
-from blazen_nb.wire.bulk_messages import DamagedError
+from blazen_nb.errors import DamagedError, TransportError
 
 if TYPE_CHECKING:
     from blazen_nb.client.link import PeerLink
@@ -35,12 +34,12 @@ class Retry:
         """Return when it is time to go on.
 
         Raises:
-            TransportError: It is not worth it: the same bytes were damaged twice, the session is gone, or nothing has
-                come for long.
+            DamagedError: The same bytes were damaged twice.
+            TransportError: The session is gone, or nothing has come for long.
         """
         self._damaged += isinstance(error, DamagedError)
         if self._damaged > 1:
-            raise TransportError(
+            raise DamagedError(
                 f"a value for or from peer {self._link.node_id} arrived damaged twice; something on the way alters it"
             )
         if not self._link.is_open or time.monotonic() > self._until:

@@ -324,6 +324,7 @@ class PeerLink:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()  # their tracebacks hold the stream, and with it grpc's polling thread
         self._lose(closed_error(self.node_id))
+        self.refs.sockets.close()
         await self._transport.close()
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakValueDictionary
 
 from blazen_nb.client.bulk import fetch_bytes, fetch_value
+from blazen_nb.client.bulk_sockets import BulkSockets
 from blazen_nb.engine.refs import Ref
 from blazen_nb.errors import EncodeError, SessionRefError
 from blazen_nb.render.static import is_static
@@ -206,6 +207,8 @@ class LinkRefs:
     def __init__(self, link: PeerLink) -> None:
         self.trusted = False
         """Whether values that the peer pickled may be opened."""
+        self.sockets = BulkSockets()
+        """The fast ways of values in bulk."""
         self._link = weakref.ref(link)
         self._known: WeakValueDictionary[str, RemoteRef] = WeakValueDictionary()
         self._lock = threading.Lock()

@@ -7,7 +7,7 @@ import logging
 import platform
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from blazen_nb.peer.transfers import Incoming, Outgoing, Transfers
 from blazen_nb.peer.watching import Watchers
 from blazen_nb.render.words import seconds
 from blazen_nb.wire.limits import Limits
+from blazen_nb.wire.v1.kernel_pb2 import BulkOffer
 
 _log = logging.getLogger("blazen_nb.peer")
 
@@ -57,6 +58,10 @@ class PeerParts:
         self.refs = RefTable(node_id, self.incarnation, limits)
         self.outgoing: Transfers[Outgoing] = Transfers()
         self.incoming: Transfers[Incoming] = Transfers()
+        self.offer_bulk: Callable[[str], BulkOffer | None] = lambda _: None
+        """What a session of this identity is told of sockets for values in bulk; set while the peer listens."""
+        self.withdraw_bulk: Callable[[bytes], None] = lambda _: None
+        self.bulk_port: Callable[[], int] = lambda: 0
         self.devices = DeviceReports()
         self.watchers = Watchers()
         self.runs = RunManager(node_id, self.namespaces, limits, self.watchers.tell)
@@ -92,6 +97,12 @@ class PeerParts:
         if known is None:
             known = self._shared[identity] = self.namespaces.open(identity, "")[0]
         return known
+
+    def drop_transfers(self, identity: str, ids: Iterable[bytes]) -> None:
+        """Forget transfers that nobody will go on with."""
+        for transfer_id in ids:
+            self.outgoing.drop(identity, transfer_id)
+            self.incoming.drop(identity, transfer_id)
 
     def tidy(self) -> None:
         """Forget what nobody uses any more: runs that have ended long ago, and refs and namespaces left behind."""

@@ -54,6 +54,7 @@ class Session:
         self._refs = peer.refs.scope(identity, self.session_id, self.namespace.id)
         self._parts = Parts(peer.limits.message_bytes)
         self._same_minor = hello.python == python_minor()
+        self._bulk = peer.offer_bulk(identity)
         self._calls: dict[bytes, PeerRun] = {}
         """Runs that end with the connection."""
         self.reading = RunReading(peer, self._refs, outbox, self._reply)
@@ -67,6 +68,7 @@ class Session:
             envelope_version=ENVELOPE_VERSION,
             python=python_minor(),
             version=self._peer.version,
+            bulk=self._bulk,
         )
         self._reply(request_id, welcome=welcome)
 
@@ -254,11 +256,6 @@ class Session:
         if request_id:
             self._reply(request_id, done=pb.Done(changed=any(known)))
 
-    def _drop_transfers(self, _: int, request: pb.DropTransfers) -> None:
-        for transfer_id in request.ids:
-            self._peer.outgoing.drop(self.identity, transfer_id)
-            self._peer.incoming.drop(self.identity, transfer_id)
-
     def _report(
         self,
         request_id: int,
@@ -295,6 +292,8 @@ class Session:
     def close(self) -> None:
         """The connection is gone: its blocking calls are cancelled, started runs go on."""
         self._outbox.close()
+        if self._bulk is not None:
+            self._peer.withdraw_bulk(self._bulk.key_id)
         self.reading.close()
         for run in list(self._calls.values()):
             run.cancel("the client is gone")
@@ -343,5 +342,7 @@ _HANDLERS: dict[str, Callable[[Session, int, Any], None]] = {
     "start_run": Session._start_run,
     "list_refs": Session._list_refs,
     "release_refs": Session._release_refs,
-    "drop_transfers": Session._drop_transfers,
+    "drop_transfers": lambda session, _, asked: session._peer.drop_transfers(
+        session.identity, asked.ids
+    ),
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import mmap
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, Protocol
@@ -70,19 +71,30 @@ class BulkReader:
         self.arrived = 0
         """Bytes that were written so far."""
 
+    def room(self, start: int, end: int) -> list[memoryview]:
+        """The memory that the bytes from start to end belong into; each byte is written once."""
+        return [
+            self._parts[number].getbuffer()[first : first + count]
+            for number, first, count in _spans(self._ends, start, end)
+        ]
+
     def write(self, offset: int, data: memoryview) -> None:
-        """Take bytes of the value from this offset on; each byte is written once.
+        """Take bytes of the value from this offset on.
 
         Raises:
             EncodeError: They are more than was announced.
         """
         if offset + data.nbytes > self.size:
             raise EncodeError("more bytes of a value arrive than were announced")
-        for number, start, count in _spans(self._ends, offset, offset + data.nbytes):
-            with self._parts[number].getbuffer() as memory:
-                memory[start : start + count] = data[:count]
-            data = data[count:]
-            self.arrived += count
+        rest = data
+        for room in self.room(offset, offset + data.nbytes):
+            room[:] = rest[: room.nbytes]
+            rest = rest[room.nbytes :]
+        self.took(data.nbytes)
+
+    def took(self, count: int) -> None:
+        """So many more bytes are in their room."""
+        self.arrived += count
 
     def finish(self) -> None:
         """Nothing more comes.
@@ -113,7 +125,7 @@ class _Lent:
         if size < _LEAST_MAPPING:
             self._memory: bytearray | mmap.mmap = bytearray(size)
             return
-        self._memory = mmap.mmap(-1, size)
+        self._memory = _private(size)
         if hasattr(mmap, "MADV_HUGEPAGE"):
             self._memory.madvise(mmap.MADV_HUGEPAGE)
 
@@ -124,6 +136,13 @@ class _Lent:
     def getvalue(self) -> bytes:
         """See _Part."""
         return bytes(self._memory)
+
+
+def _private(size: int) -> mmap.mmap:
+    if sys.platform == "win32":
+        return mmap.mmap(-1, size)
+    # The default would be shared memory, which gets no huge pages, and which a forked child would write into.
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
 class _Borrower:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from blazen_nb.errors import EncodeError, TransportError, refused_with
+from blazen_nb.errors import DamagedError, EncodeError, refused_with
 from blazen_nb.shipping.bulk import Bulk
 from blazen_nb.shipping.bulk_reader import BulkReader
 from blazen_nb.shipping.checksum import checksum
@@ -20,10 +20,6 @@ CHUNK_BYTES = 1 << 20
 """A value in bulk travels in pieces of this size."""
 
 _DATA_TAG = bytes([pb.ValueChunk.DATA_FIELD_NUMBER << 3 | 2])
-
-
-class DamagedError(TransportError):
-    """Bytes of a value are not those that were sent."""
 
 
 class Chunk(NamedTuple):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import AsyncGenerator, Iterator
 
 import pytest
 
 from blazen_nb import PeerClient
-from blazen_nb.errors import TransportError
+from blazen_nb.errors import DamagedError, TransportError
 from blazen_nb.testing import LocalPeer
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 from tests.eventually import eventually
+from tests.faults.chunks import Chunks
 from tests.faults.cutter import Cutter, cutter
 from tests.faults.scale import scale
 
@@ -38,9 +40,29 @@ def way(peer: LocalPeer) -> Iterator[Cutter]:
 
 @pytest.fixture
 def client(way: Cutter) -> Iterator[PeerClient]:
-    """A client on that way."""
+    """A client on that way, whose values go by gRPC."""
     with PeerClient.connect(f"127.0.0.1:{way.port}", token="cut") as client:
+        client._link.refs.sockets.ways = ()
         yield client
+
+
+@pytest.mark.parametrize("seed", range(scale(2, 20)))
+@pytest.mark.parametrize("kind", ["unix", "tcp"])
+def test_values_over_sockets_that_are_cut_go_on_where_they_were(
+    peer: LocalPeer, monkeypatch: pytest.MonkeyPatch, kind: str, seed: int
+) -> None:
+    if kind == "unix" and sys.platform != "linux":
+        pytest.skip("shared memory without a name is Linux's")
+    peer.client._link.refs.sockets.ways = (kind,)
+    chunks = Chunks(peer.client, monkeypatch)
+    array = numpy.random.default_rng(seed).integers(0, 255, SIZE, "u1")
+    cuts = [cut // MIB for cut in _cuts(seed)]
+    chunks.cuts = list(cuts)
+    ref = peer.client.put(array)
+    assert chunks.done == CUTS
+    chunks.cuts = list(cuts)
+    assert (ref.fetch() == array).all()
+    assert chunks.done == 2 * CUTS
 
 
 def _cuts(seed: int) -> list[int]:
@@ -110,7 +132,7 @@ def test_bytes_that_are_damaged_once_are_sent_again_and_twice_are_an_error(
     assert ref.fetch() == bytes(20 * MIB)
     assert damaged == 1
     damaged, times = 0, 5
-    with pytest.raises(TransportError, match="damaged twice"):
+    with pytest.raises(DamagedError, match="damaged twice"):
         ref.fetch()
     assert damaged == 2
 

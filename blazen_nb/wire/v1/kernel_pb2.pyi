@@ -162,7 +162,7 @@ class Ref(_message.Message):
     def __init__(self, uuid: _Optional[bytes] = ..., node_id: _Optional[str] = ..., incarnation: _Optional[str] = ..., type_tag: _Optional[str] = ..., type_name: _Optional[str] = ..., has_shape: bool = ..., shape: _Optional[_Iterable[int]] = ..., dtype: _Optional[str] = ..., size: _Optional[int] = ..., device: _Optional[str] = ..., lifetime: _Optional[str] = ..., created_at_epoch_ms: _Optional[int] = ..., held: bool = ...) -> None: ...
 
 class GetRequest(_message.Message):
-    __slots__ = ("uuid", "python", "raw", "log_of_run", "offset", "size", "transfer", "upload")
+    __slots__ = ("uuid", "python", "raw", "log_of_run", "offset", "size", "transfer", "upload", "tcp_socket")
     UUID_FIELD_NUMBER: _ClassVar[int]
     PYTHON_FIELD_NUMBER: _ClassVar[int]
     RAW_FIELD_NUMBER: _ClassVar[int]
@@ -171,6 +171,7 @@ class GetRequest(_message.Message):
     SIZE_FIELD_NUMBER: _ClassVar[int]
     TRANSFER_FIELD_NUMBER: _ClassVar[int]
     UPLOAD_FIELD_NUMBER: _ClassVar[int]
+    TCP_SOCKET_FIELD_NUMBER: _ClassVar[int]
     uuid: bytes
     python: str
     raw: bool
@@ -179,21 +180,24 @@ class GetRequest(_message.Message):
     size: int
     transfer: bytes
     upload: bytes
-    def __init__(self, uuid: _Optional[bytes] = ..., python: _Optional[str] = ..., raw: bool = ..., log_of_run: _Optional[bytes] = ..., offset: _Optional[int] = ..., size: _Optional[int] = ..., transfer: _Optional[bytes] = ..., upload: _Optional[bytes] = ...) -> None: ...
+    tcp_socket: bool
+    def __init__(self, uuid: _Optional[bytes] = ..., python: _Optional[str] = ..., raw: bool = ..., log_of_run: _Optional[bytes] = ..., offset: _Optional[int] = ..., size: _Optional[int] = ..., transfer: _Optional[bytes] = ..., upload: _Optional[bytes] = ..., tcp_socket: bool = ...) -> None: ...
 
 class ValueChunk(_message.Message):
-    __slots__ = ("header", "data", "refusal", "offset", "checksum")
+    __slots__ = ("header", "data", "refusal", "offset", "checksum", "tcp_port")
     HEADER_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
     CHECKSUM_FIELD_NUMBER: _ClassVar[int]
+    TCP_PORT_FIELD_NUMBER: _ClassVar[int]
     header: ValueHeader
     data: bytes
     refusal: Refusal
     offset: int
     checksum: bytes
-    def __init__(self, header: _Optional[_Union[ValueHeader, _Mapping]] = ..., data: _Optional[bytes] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., offset: _Optional[int] = ..., checksum: _Optional[bytes] = ...) -> None: ...
+    tcp_port: int
+    def __init__(self, header: _Optional[_Union[ValueHeader, _Mapping]] = ..., data: _Optional[bytes] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., offset: _Optional[int] = ..., checksum: _Optional[bytes] = ..., tcp_port: _Optional[int] = ...) -> None: ...
 
 class ValueHeader(_message.Message):
     __slots__ = ("sizes", "tags", "session_id", "upload", "bytes_buffers")
@@ -456,7 +460,7 @@ class ListRefs(_message.Message):
     def __init__(self) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("node_id", "incarnation", "namespace_state", "resume_secret", "envelope_version", "python", "version")
+    __slots__ = ("node_id", "incarnation", "namespace_state", "resume_secret", "envelope_version", "python", "version", "bulk")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_STATE_FIELD_NUMBER: _ClassVar[int]
@@ -464,6 +468,7 @@ class Welcome(_message.Message):
     ENVELOPE_VERSION_FIELD_NUMBER: _ClassVar[int]
     PYTHON_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    BULK_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     incarnation: str
     namespace_state: str
@@ -471,7 +476,18 @@ class Welcome(_message.Message):
     envelope_version: int
     python: str
     version: str
-    def __init__(self, node_id: _Optional[str] = ..., incarnation: _Optional[str] = ..., namespace_state: _Optional[str] = ..., resume_secret: _Optional[str] = ..., envelope_version: _Optional[int] = ..., python: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
+    bulk: BulkOffer
+    def __init__(self, node_id: _Optional[str] = ..., incarnation: _Optional[str] = ..., namespace_state: _Optional[str] = ..., resume_secret: _Optional[str] = ..., envelope_version: _Optional[int] = ..., python: _Optional[str] = ..., version: _Optional[str] = ..., bulk: _Optional[_Union[BulkOffer, _Mapping]] = ...) -> None: ...
+
+class BulkOffer(_message.Message):
+    __slots__ = ("key_id", "key", "unix_name")
+    KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    UNIX_NAME_FIELD_NUMBER: _ClassVar[int]
+    key_id: bytes
+    key: bytes
+    unix_name: str
+    def __init__(self, key_id: _Optional[bytes] = ..., key: _Optional[bytes] = ..., unix_name: _Optional[str] = ...) -> None: ...
 
 class Refusal(_message.Message):
     __slots__ = ("kind", "message")
