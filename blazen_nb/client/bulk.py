@@ -16,6 +16,7 @@ from uuid import UUID
 
 from blazen_nb.client.bulk_retry import Retry
 from blazen_nb.client.bulk_sockets import BulkConnection
+from blazen_nb.client.transfer_progress import Progress
 from blazen_nb.errors import BlazenError, EncodeError, TransportError, refused_with
 from blazen_nb.shipping.bulk import Bulk
 from blazen_nb.shipping.bulk_reader import BulkReader
@@ -34,25 +35,26 @@ _LANES = 2
 """Calls that bring the rest of a large one: while one waits for its turn on the loop, another writes."""
 
 
-async def fetch_value(link: PeerLink, uuid: str) -> BulkReader:
+async def fetch_value(link: PeerLink, uuid: str, progress: Progress) -> BulkReader:
     """The value behind a ref, all there but not yet opened.
 
     Raises:
         BlazenError: The peer refuses, or the connection broke and did not come back.
     """
-    return await _Fetch(link, uuid, raw=False).run()
+    return await _Fetch(link, uuid, progress, raw=False).run()
 
 
-async def fetch_bytes(link: PeerLink, uuid: str) -> bytes:
+async def fetch_bytes(link: PeerLink, uuid: str, progress: Progress) -> bytes:
     """What the codec of the value's type tag writes; errors as for ``fetch_value``."""
-    return (await _Fetch(link, uuid, raw=True).run()).raw()
+    return (await _Fetch(link, uuid, progress, raw=True).run()).raw()
 
 
 class _Fetch:
     """One value on its way here."""
 
-    def __init__(self, link: PeerLink, uuid: str, *, raw: bool) -> None:
+    def __init__(self, link: PeerLink, uuid: str, progress: Progress, *, raw: bool) -> None:
         self._link = link
+        self._progress = progress
         self._request = pb.GetRequest(
             uuid=UUID(uuid).bytes, python=python_minor(), raw=raw, transfer=os.urandom(16)
         )
@@ -102,6 +104,7 @@ class _Fetch:
             end = min(at + CHUNK_BYTES, reader.size)
             connection.carrier.receive(reader.room(at, end))
             reader.took(end - at)
+            self._progress.done = reader.arrived
 
     @property
     def _arrived(self) -> int:
@@ -149,6 +152,7 @@ class _Fetch:
                     if self._reader is None or rest.offset != at:
                         raise EncodeError("a chunk of a value is not the next one")
                     self._reader.write(at, data)
+                    self._progress.done = self._reader.arrived
                     at += data.nbytes
                     yield at
 
@@ -156,6 +160,7 @@ class _Fetch:
         sizes = list(header.sizes)
         if self._reader is None:
             self._reader, self._sizes = reader_of(header), sizes
+            self._progress.total = self._reader.size
         elif sizes != self._sizes:
             raise EncodeError("the value on the peer was changed while it was fetched; try again")
 
@@ -178,7 +183,7 @@ async def _copy_log(link: PeerLink, run_id: bytes, write: Callable[[memoryview],
     return size
 
 
-async def send_value(link: PeerLink, bulk: Bulk) -> RefInfo:
+async def send_value(link: PeerLink, bulk: Bulk, progress: Progress) -> RefInfo:
     """Where the peer keeps the value.
 
     Raises:
@@ -186,11 +191,11 @@ async def send_value(link: PeerLink, bulk: Bulk) -> RefInfo:
     """
     header = header_of(bulk)
     header.session_id, header.upload = link.session_id, os.urandom(16)
-    at, retry = 0, Retry(link)
+    at, retry, progress.total = 0, Retry(link), bulk.size
     try:
         while True:
             try:
-                return ref_of((await _sent(link, bulk, header, at)).ref)
+                return ref_of((await _sent(link, bulk, header, at, progress)).ref)
             except TransportError as broken:
                 await retry.pause(broken)
                 arrived = await _arrived(link, header.upload, retry)
@@ -201,17 +206,19 @@ async def send_value(link: PeerLink, bulk: Bulk) -> RefInfo:
         _forget(link, header.upload)
 
 
-async def _sent(link: PeerLink, bulk: Bulk, header: pb.ValueHeader, at: int) -> pb.PutReply:
+async def _sent(
+    link: PeerLink, bulk: Bulk, header: pb.ValueHeader, at: int, progress: Progress
+) -> pb.PutReply:
     """The peer's answer to what it was sent from here on."""
     connection = None if bulk.size < CHUNK_BYTES else await link.refs.sockets.take(link)
     if connection is None:
-        reply = await link.send(_chunks(bulk, header, at))
+        reply = await link.send(_chunks(bulk, header, at, progress))
         if reply.HasField("refusal"):
             error: BlazenError = refused_with(reply.refusal.kind, reply.refusal.message)
             raise error
         return reply
     try:
-        reply = await connection.use(partial(_write_to, connection, bulk, header))
+        reply = await connection.use(partial(_write_to, connection, bulk, header, progress))
     except BaseException:
         connection.close()
         raise
@@ -219,10 +226,13 @@ async def _sent(link: PeerLink, bulk: Bulk, header: pb.ValueHeader, at: int) -> 
     return reply
 
 
-def _write_to(connection: BulkConnection, bulk: Bulk, header: pb.ValueHeader) -> pb.PutReply:
+def _write_to(
+    connection: BulkConnection, bulk: Bulk, header: pb.ValueHeader, progress: Progress
+) -> pb.PutReply:
     request = pb.ValueChunk(header=header).SerializeToString()
     for at in range(connection.asked(b"P", request).offset, bulk.size, CHUNK_BYTES):
         connection.carrier.send(bulk.span(at, at + CHUNK_BYTES))
+        progress.done = min(at + CHUNK_BYTES, bulk.size)
     connection.carrier.sent()
     reply = pb.PutReply.FromString(connection.answer())
     if reply.HasField("refusal"):
@@ -242,10 +252,13 @@ async def _arrived(link: PeerLink, upload: bytes, retry: Retry) -> int:
             await retry.pause(error)
 
 
-async def _chunks(bulk: Bulk, header: pb.ValueHeader, start: int) -> AsyncIterator[bytes]:
+async def _chunks(
+    bulk: Bulk, header: pb.ValueHeader, start: int, progress: Progress
+) -> AsyncIterator[bytes]:
     yield pb.ValueChunk(header=header).SerializeToString()
     for at in range(start, bulk.size, CHUNK_BYTES):
         yield data_message(at, bulk.span(at, at + CHUNK_BYTES))
+        progress.done = min(at + CHUNK_BYTES, bulk.size)
 
 
 def _forget(link: PeerLink, transfer_id: bytes) -> None:

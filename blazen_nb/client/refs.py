@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 from blazen_nb.client.bulk import fetch_bytes, fetch_value
 from blazen_nb.client.bulk_sockets import BulkSockets
+from blazen_nb.client.transfer_progress import Progress, run_shown
 from blazen_nb.engine.refs import Ref
 from blazen_nb.errors import EncodeError, SessionRefError
 from blazen_nb.render.static import is_static
@@ -100,18 +101,22 @@ class RemoteRef(Ref):
             EncodeError: It cannot travel.
             ShippingError: It is pickled, and this client does not trust the peer.
         """
-        reader = self._link.io.run(fetch_value(self._fetched_over(), self.uuid))
+        progress = self._progress()
+        fetching = fetch_value(self._fetched_over(), self.uuid, progress)
+        reader = run_shown(self._link.io, fetching, progress)
         return reader.value(trusted=self._link.refs.trusted)
 
     async def afetch(self) -> Any:
         """As ``fetch``, for code that awaits."""
-        fetching = fetch_value(self._fetched_over(), self.uuid)
+        fetching = fetch_value(self._fetched_over(), self.uuid, self._progress())
         reader = await self._link.io.awaited(fetching)
         return await asyncio.to_thread(reader.value, trusted=self._link.refs.trusted)
 
     def fetch_bytes(self) -> bytes:
         """What the codec of its type tag makes of the value: what other clients of the peer get."""
-        return self._link.io.run(fetch_bytes(self._fetched_over(), self.uuid))
+        progress = self._progress()
+        fetching = fetch_bytes(self._fetched_over(), self.uuid, progress)
+        return run_shown(self._link.io, fetching, progress)
 
     def release(self) -> None:
         """Let the peer drop the value; does not wait for it. Idempotent."""
@@ -138,6 +143,9 @@ class RemoteRef(Ref):
             )
         self._check_kept()
         return REF, ref_message(mine).SerializeToString()
+
+    def _progress(self) -> Progress:
+        return Progress(f"{self.type_name} from {self.owner}")
 
     def _fetched_over(self) -> PeerLink:
         self._check_kept()

@@ -17,6 +17,7 @@ import pytest
 from blazen_nb import PeerClient
 from blazen_nb.client import bulk_sockets
 from blazen_nb.client.bulk import send_value
+from blazen_nb.client.transfer_progress import Progress
 from blazen_nb.errors import LimitError, SessionRefError
 from blazen_nb.shipping.bulk import Bulk, encode_bulk
 from blazen_nb.testing import LocalPeer
@@ -148,7 +149,9 @@ def test_a_transfer_that_is_given_up_leaves_nothing_on_the_peer(
         return span(bulk, start, end)
 
     async def give_up() -> None:
-        task = asyncio.ensure_future(send_value(peer.client._link, encode_bulk(array)))
+        task = asyncio.ensure_future(
+            send_value(peer.client._link, encode_bulk(array), Progress(""))
+        )
         await asyncio.to_thread(half.wait)
         assert len(parts.incoming) == 1
         task.cancel()
