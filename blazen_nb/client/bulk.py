@@ -20,6 +20,7 @@ from blazen_nb.client.transfer_progress import Progress
 from blazen_nb.errors import BlazenError, EncodeError, TransportError, refused_with
 from blazen_nb.shipping.bulk import Bulk
 from blazen_nb.shipping.bulk_reader import BulkReader
+from blazen_nb.shipping.checksum import checksum
 from blazen_nb.shipping.described import RefInfo
 from blazen_nb.shipping.environment import python_minor
 from blazen_nb.wire.bulk_messages import CHUNK_BYTES, chunk_of, data_message, header_of, reader_of
@@ -183,8 +184,13 @@ async def _copy_log(link: PeerLink, run_id: bytes, write: Callable[[memoryview],
     return size
 
 
-async def send_value(link: PeerLink, bulk: Bulk, progress: Progress) -> RefInfo:
+async def send_value(
+    link: PeerLink, bulk: Bulk, progress: Progress, checksums: dict[int, bytes]
+) -> RefInfo:
     """Where the peer keeps the value.
+
+    Args:
+        checksums: Gets those of the chunks, by their offsets.
 
     Raises:
         BlazenError: The peer refuses, or the connection broke and did not come back.
@@ -195,7 +201,7 @@ async def send_value(link: PeerLink, bulk: Bulk, progress: Progress) -> RefInfo:
     try:
         while True:
             try:
-                return ref_of((await _sent(link, bulk, header, at, progress)).ref)
+                return ref_of((await _sent(link, bulk, header, at, progress, checksums)).ref)
             except TransportError as broken:
                 await retry.pause(broken)
                 arrived = await _arrived(link, header.upload, retry)
@@ -207,18 +213,25 @@ async def send_value(link: PeerLink, bulk: Bulk, progress: Progress) -> RefInfo:
 
 
 async def _sent(
-    link: PeerLink, bulk: Bulk, header: pb.ValueHeader, at: int, progress: Progress
+    link: PeerLink,
+    bulk: Bulk,
+    header: pb.ValueHeader,
+    at: int,
+    progress: Progress,
+    checksums: dict[int, bytes],
 ) -> pb.PutReply:
     """The peer's answer to what it was sent from here on."""
     connection = None if bulk.size < CHUNK_BYTES else await link.refs.sockets.take(link)
     if connection is None:
-        reply = await link.send(_chunks(bulk, header, at, progress))
+        reply = await link.send(_chunks(bulk, header, at, progress, checksums))
         if reply.HasField("refusal"):
             error: BlazenError = refused_with(reply.refusal.kind, reply.refusal.message)
             raise error
         return reply
     try:
-        reply = await connection.use(partial(_write_to, connection, bulk, header, progress))
+        reply = await connection.use(
+            partial(_write_to, connection, bulk, header, progress, checksums)
+        )
     except BaseException:
         connection.close()
         raise
@@ -227,11 +240,15 @@ async def _sent(
 
 
 def _write_to(
-    connection: BulkConnection, bulk: Bulk, header: pb.ValueHeader, progress: Progress
+    connection: BulkConnection,
+    bulk: Bulk,
+    header: pb.ValueHeader,
+    progress: Progress,
+    checksums: dict[int, bytes],
 ) -> pb.PutReply:
     request = pb.ValueChunk(header=header).SerializeToString()
     for at in range(connection.asked(b"P", request).offset, bulk.size, CHUNK_BYTES):
-        connection.carrier.send(bulk.span(at, at + CHUNK_BYTES))
+        checksums[at] = connection.carrier.send(bulk.span(at, at + CHUNK_BYTES))
         progress.done = min(at + CHUNK_BYTES, bulk.size)
     connection.carrier.sent()
     reply = pb.PutReply.FromString(connection.answer())
@@ -253,11 +270,17 @@ async def _arrived(link: PeerLink, upload: bytes, retry: Retry) -> int:
 
 
 async def _chunks(
-    bulk: Bulk, header: pb.ValueHeader, start: int, progress: Progress
+    bulk: Bulk,
+    header: pb.ValueHeader,
+    start: int,
+    progress: Progress,
+    checksums: dict[int, bytes],
 ) -> AsyncIterator[bytes]:
     yield pb.ValueChunk(header=header).SerializeToString()
     for at in range(start, bulk.size, CHUNK_BYTES):
-        yield data_message(at, bulk.span(at, at + CHUNK_BYTES))
+        pieces = bulk.span(at, at + CHUNK_BYTES)
+        checksums[at] = checksum(pieces)
+        yield data_message(at, pieces, checksums[at])
         progress.done = min(at + CHUNK_BYTES, bulk.size)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 from uuid import UUID
 
-from blazen_nb.client.bulk import fetch_bytes, send_value
+from blazen_nb.client.bulk import fetch_bytes
 from blazen_nb.client.connecting import require_sessions
 from blazen_nb.client.known import KnownPeer
 from blazen_nb.client.link import PeerLink
@@ -27,6 +28,9 @@ class AsyncRefCalls(KnownPeer):
     async def put(self, value: Any) -> RemoteRef:
         """Send a value to the peer, which keeps it for this session; any number of runs there can use it.
 
+        Each call makes an object of its own there. Where a large value equals one that was put before, and whose
+        RemoteRef is still held, the peer copies that one instead of being sent it again, unless it was changed there.
+
         Raises:
             EncodeError: It cannot travel.
             LimitError: It is larger than the peer takes.
@@ -35,8 +39,7 @@ class AsyncRefCalls(KnownPeer):
         self._link.check_open()
         require_sessions(self._link, "put()")
         bulk = await asyncio.to_thread(_bulk, value, self._link)
-        sending = send_value(self._link, bulk, _progress(value, self._link))
-        return self._link.refs.known(await self._io.awaited(sending))
+        return await self._io.awaited(_put(bulk, self._link, _progress(value, self._link)))
 
     async def fetch(self, ref: RemoteRef) -> Any:
         """A copy of the value behind a ref; see ``RemoteRef.fetch``."""
@@ -78,8 +81,8 @@ class RefCalls(KnownPeer):
         self._link.check_open()
         require_sessions(self._link, "put()")
         progress = _progress(value, self._link)
-        sending = send_value(self._link, _bulk(value, self._link), progress)
-        return self._link.refs.known(run_shown(self._io, sending, progress))
+        sending = _put(_bulk(value, self._link), self._link, progress)
+        return run_shown(self._io, sending, progress)
 
     def fetch(self, ref: RemoteRef) -> Any:
         """See ``AsyncPeerClient.fetch``."""
@@ -125,6 +128,10 @@ def _progress(value: Any, link: PeerLink) -> Progress:
 
 def _of_a_value(link: PeerLink) -> Progress:
     return Progress(f"a value from {link.node_id}")
+
+
+def _put(bulk: Bulk, link: PeerLink, progress: Progress) -> Coroutine[Any, Any, RemoteRef]:
+    return link.refs.put_values.put(link, bulk, progress)
 
 
 def _bulk(value: Any, link: PeerLink) -> Bulk:

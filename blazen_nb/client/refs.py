@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 from blazen_nb.client.bulk import fetch_bytes, fetch_value
 from blazen_nb.client.bulk_sockets import BulkSockets
+from blazen_nb.client.put_again import PutValues
 from blazen_nb.client.transfer_progress import Progress, run_shown
 from blazen_nb.engine.refs import Ref
 from blazen_nb.errors import EncodeError, SessionRefError
@@ -217,6 +218,8 @@ class LinkRefs:
         """Whether values that the peer pickled may be opened."""
         self.sockets = BulkSockets()
         """The fast ways of values in bulk."""
+        self.put_values = PutValues()
+        """What was put."""
         self._link = weakref.ref(link)
         self._known: WeakValueDictionary[str, RemoteRef] = WeakValueDictionary()
         self._lock = threading.Lock()

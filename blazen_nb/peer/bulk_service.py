@@ -73,6 +73,8 @@ class BulkService:
 
     async def _kept(self, identity: str, chunks: AsyncIterator[bytes]) -> pb.PutReply:
         header = chunk_of(await anext(chunks, b"")).rest.header
+        if header.same_as:
+            return await asyncio.to_thread(self._values.copied, identity, header)
         with self._values.taking(identity, header) as incoming:
             await _receive(incoming, chunks)
             return await asyncio.to_thread(self._values.kept, incoming)

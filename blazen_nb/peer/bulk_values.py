@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from blazen_nb.errors import LimitError, TransportError
+from blazen_nb.errors import EncodeError, LimitError, SessionRefError, TransportError
 from blazen_nb.peer.parts import PeerParts
 from blazen_nb.peer.transfers import Incoming, Outgoing
-from blazen_nb.shipping.bulk import encode_bulk, encode_raw
+from blazen_nb.shipping.bulk import Bulk, encode_bulk, encode_raw
+from blazen_nb.shipping.bulk_reader import BulkReader
+from blazen_nb.shipping.checksum import checksum
 from blazen_nb.shipping.environment import python_minor
-from blazen_nb.wire.bulk_messages import reader_of
+from blazen_nb.wire.bulk_messages import CHUNK_BYTES, reader_of
 from blazen_nb.wire.ref_messages import ref_message, uuid_of
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
@@ -86,3 +88,34 @@ class BulkValues:
             ref = ref_message(self._parts.refs.info(incoming.scope.keep(value)))
             incoming.reply, incoming.reader = pb.PutReply(ref=ref), None
         return incoming.reply
+
+    def copied(self, identity: str, header: pb.ValueHeader) -> pb.PutReply:
+        """The answer to an upload that equals what a ref stands for: a copy of it is kept, if it still does.
+
+        Raises:
+            BlazenError: The value is larger than this peer takes, or its session has ended.
+        """
+        try:
+            source = self._parts.refs.find(uuid_of(header.same_as), identity)
+            bulk = encode_bulk(source.ref.value, home=source.scope.home)
+        except (SessionRefError, EncodeError):  # released, or changed into what cannot travel
+            return pb.PutReply()
+        if (bulk.sizes, list(bulk.tags)) != (list(header.sizes), list(header.tags)):
+            return pb.PutReply()
+        with self.taking(identity, header) as incoming:
+            reader = incoming.reader
+            assert reader is not None
+            if checksum(_copy(bulk, reader)) != header.digest:
+                return pb.PutReply()
+            return self.kept(incoming)
+
+
+def _copy(bulk: Bulk, reader: BulkReader) -> Iterator[bytes]:
+    """The checksum of each chunk, once it is copied: of the copy, for what is copied may be changed meanwhile."""
+    for at in range(0, bulk.size, CHUNK_BYTES):
+        pieces = bulk.span(at, at + CHUNK_BYTES)
+        room = reader.room(at, min(at + CHUNK_BYTES, bulk.size))
+        for source, target in zip(pieces, room, strict=True):
+            target[:] = source
+        reader.took(sum(piece.nbytes for piece in pieces))
+        yield checksum(room)

@@ -30,9 +30,13 @@ class Chunk(NamedTuple):
     data: memoryview
 
 
-def data_message(offset: int, pieces: Sequence[memoryview]) -> bytes:
-    """A chunk with the pieces' bytes, which are the value's from this offset on."""
-    rest = pb.ValueChunk(offset=offset, checksum=checksum(pieces)).SerializeToString()
+def data_message(offset: int, pieces: Sequence[memoryview], of_pieces: bytes = b"") -> bytes:
+    """A chunk with the pieces' bytes, which are the value's from this offset on.
+
+    Args:
+        of_pieces: Their checksum, where it is known.
+    """
+    rest = pb.ValueChunk(offset=offset, checksum=of_pieces or checksum(pieces)).SerializeToString()
     size = _varint(sum(piece.nbytes for piece in pieces))
     return b"".join((_DATA_TAG, size, *pieces, rest))
 

@@ -41,8 +41,8 @@ _CREDENTIALS = struct.Struct("3i")
 class Carrier(Protocol):
     """The data of values on a connection, chunk by chunk; blocks."""
 
-    def send(self, pieces: Sequence[memoryview]) -> None:
-        """A chunk, no larger than CHUNK_BYTES."""
+    def send(self, pieces: Sequence[memoryview]) -> bytes:
+        """The checksum of a chunk that is on its way, no larger than CHUNK_BYTES."""
 
     def receive(self, room: Sequence[memoryview]) -> None:
         """The next chunk, into this memory, which is as large.
@@ -65,11 +65,13 @@ class Inline:
         self._socket = sock
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def send(self, pieces: Sequence[memoryview]) -> None:
+    def send(self, pieces: Sequence[memoryview]) -> bytes:
         """See Carrier."""
         for piece in pieces:
             self._socket.sendall(piece)
-        self._socket.sendall(checksum(pieces))
+        of_pieces = checksum(pieces)
+        self._socket.sendall(of_pieces)
+        return of_pieces
 
     def receive(self, room: Sequence[memoryview]) -> None:
         """See Carrier."""
@@ -94,7 +96,7 @@ class Segment:
         self._slot = 0
         self._full = 0
 
-    def send(self, pieces: Sequence[memoryview]) -> None:
+    def send(self, pieces: Sequence[memoryview]) -> bytes:
         """See Carrier."""
         while self._full == SLOTS:
             self._emptied()
@@ -103,8 +105,10 @@ class Segment:
         for piece in pieces:
             slot[at : at + piece.nbytes] = piece
             at += piece.nbytes
-        self._socket.sendall(checksum((slot[:at],)))
+        of_pieces = checksum((slot[:at],))
+        self._socket.sendall(of_pieces)
         self._full += 1
+        return of_pieces
 
     def receive(self, room: Sequence[memoryview]) -> None:
         """See Carrier."""

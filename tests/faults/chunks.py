@@ -45,9 +45,9 @@ class Counted:
     def __init__(self, chunks: Chunks, connection: BulkConnection) -> None:
         self._chunks, self._connection, self._carrier = chunks, connection, connection.carrier
 
-    def send(self, pieces: Sequence[memoryview]) -> None:
+    def send(self, pieces: Sequence[memoryview]) -> bytes:
         self._chunks.passed(self._connection)
-        self._carrier.send(pieces)
+        return self._carrier.send(pieces)
 
     def receive(self, room: Sequence[memoryview]) -> None:
         self._chunks.passed(self._connection)

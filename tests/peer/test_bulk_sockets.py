@@ -150,7 +150,7 @@ def test_a_transfer_that_is_given_up_leaves_nothing_on_the_peer(
 
     async def give_up() -> None:
         task = asyncio.ensure_future(
-            send_value(peer.client._link, encode_bulk(array), Progress(""))
+            send_value(peer.client._link, encode_bulk(array), Progress(""), {})
         )
         await asyncio.to_thread(half.wait)
         assert len(parts.incoming) == 1

@@ -200,18 +200,22 @@ class ValueChunk(_message.Message):
     def __init__(self, header: _Optional[_Union[ValueHeader, _Mapping]] = ..., data: _Optional[bytes] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., offset: _Optional[int] = ..., checksum: _Optional[bytes] = ..., tcp_port: _Optional[int] = ...) -> None: ...
 
 class ValueHeader(_message.Message):
-    __slots__ = ("sizes", "tags", "session_id", "upload", "bytes_buffers")
+    __slots__ = ("sizes", "tags", "session_id", "upload", "bytes_buffers", "same_as", "digest")
     SIZES_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     UPLOAD_FIELD_NUMBER: _ClassVar[int]
     BYTES_BUFFERS_FIELD_NUMBER: _ClassVar[int]
+    SAME_AS_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
     sizes: _containers.RepeatedScalarFieldContainer[int]
     tags: _containers.RepeatedScalarFieldContainer[str]
     session_id: str
     upload: bytes
     bytes_buffers: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, sizes: _Optional[_Iterable[int]] = ..., tags: _Optional[_Iterable[str]] = ..., session_id: _Optional[str] = ..., upload: _Optional[bytes] = ..., bytes_buffers: _Optional[_Iterable[int]] = ...) -> None: ...
+    same_as: bytes
+    digest: bytes
+    def __init__(self, sizes: _Optional[_Iterable[int]] = ..., tags: _Optional[_Iterable[str]] = ..., session_id: _Optional[str] = ..., upload: _Optional[bytes] = ..., bytes_buffers: _Optional[_Iterable[int]] = ..., same_as: _Optional[bytes] = ..., digest: _Optional[bytes] = ...) -> None: ...
 
 class PutReply(_message.Message):
     __slots__ = ("ref", "refusal")
