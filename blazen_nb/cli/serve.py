@@ -11,12 +11,14 @@ import stat
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blazen_nb.cli.commands import Commands
 from blazen_nb.cli.signals import told_by_signals
 from blazen_nb.errors import ValidationError
+from blazen_nb.wire.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:  # gRPC takes a while to load, and --help need not wait for it
     from blazen_nb.wire.tls import ServerTls
@@ -68,6 +70,14 @@ def add_command(commands: Commands) -> None:
     serve.add_argument(
         "--grace", type=float, default=GRACE_SECONDS, help="seconds for runs to finish on SIGTERM"
     )
+    serve.add_argument(
+        "--reconnect",
+        type=float,
+        metavar="SECONDS",
+        default=DEFAULT_LIMITS.reconnect_seconds,
+        help="how long a call whose client is lost goes on, for it may come back (default: %(default)g); "
+        "started runs go on anyway",
+    )
     serve.add_argument("--verbose", action="store_true", help="log every run")
     serve.set_defaults(act=_serve)
 
@@ -93,6 +103,7 @@ def _serve_until_told(options: argparse.Namespace) -> int:
         tls=_server_tls(options),
         insecure=options.insecure,
         accept_code=options.accept_code,
+        limits=replace(DEFAULT_LIMITS, reconnect_seconds=options.reconnect),
     )
     address = server.start(options.address)
     print(f"peer {options.node_id} listens on {address}", flush=True)

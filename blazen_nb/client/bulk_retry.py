@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from typing import TYPE_CHECKING
 
+from blazen_nb.client.backoff import pauses
 from blazen_nb.errors import DamagedError, TransportError
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 GIVE_UP_SECONDS = 60.0
 """How long no byte may arrive; shorter than the peer remembers the transfer."""
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 
 
 class Retry:
@@ -26,7 +25,7 @@ class Retry:
 
     def progressed(self) -> None:
         """Bytes have arrived."""
-        self._pause = _FIRST_PAUSE
+        self._pauses = pauses()
         self._until = time.monotonic() + GIVE_UP_SECONDS
         self._damaged = 0
 
@@ -44,5 +43,4 @@ class Retry:
             )
         if not self._link.is_open or time.monotonic() > self._until:
             raise error
-        await asyncio.sleep(self._pause * random.uniform(0.5, 1.0))  # noqa: S311
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        await asyncio.sleep(next(self._pauses))

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from blazen_nb.client.link import PeerLink
 from blazen_nb.client.open_questions import OpenQuestions
-from blazen_nb.client.requests import refused, result_of
+from blazen_nb.client.requests import refused
+from blazen_nb.client.results import result_of
 from blazen_nb.engine.heartbeat import interruptible
 from blazen_nb.engine.result import WorkflowResult
 from blazen_nb.engine.run import dashed
@@ -56,6 +57,8 @@ class RunFeed:
         self._trusted = trusted
         self._after_seq = after_seq
         self._look_only = look_only
+        self._last = 0
+        """The number of the newest message."""
         self._made: WorkflowResult | None = None
         self._unread: deque[pb.RunUpdate] = deque()
         self._ready: deque[Update] = deque()
@@ -69,8 +72,12 @@ class RunFeed:
         kind = frame.WhichOneof("kind")
         with self._changed:
             if kind == "update":
-                self._unread.append(frame.update)
-                self.questions.see(frame.update)
+                if (
+                    frame.update.seq > self._last
+                ):  # an attach that follows a restart repeats the last one
+                    self._last = frame.update.seq
+                    self._unread.append(frame.update)
+                    self.questions.see(frame.update)
             elif kind == "run_started":
                 self.started = True
                 self.workflow_name = self.workflow_name or frame.run_started.workflow_name
@@ -80,24 +87,35 @@ class RunFeed:
                     taken = pb.AckRun(run_id=self.raw_id, request_id=frame.request_id)
                     self.link.tell(ack_run=taken)
             elif kind == "refusal":
-                self.error = refused(frame.refusal)
+                error = refused(frame.refusal)
+                # Accepted once, and now nobody knows it: its peer was restarted.
+                self.error = self._lost(error) if self.started else error
             self._wake()
         return self.has_ended
 
     def fail(self, error: BlazenError) -> None:
         """See Receiver."""
         with self._changed:
-            if self.started:
-                lost = RunLostError(
-                    f"run {self.run_id} is out of sight: {error}",
-                    run_id=self.run_id,
-                    peer=self.link.node_id,
-                )
-                lost.__cause__ = error
-                self.error = lost
-            else:
-                self.error = error
+            self.error = self._lost(error) if self.started else error
             self._wake()
+
+    def _lost(self, error: BlazenError) -> RunLostError:
+        lost = RunLostError(
+            f"run {self.run_id} is out of sight: {error}",
+            run_id=self.run_id,
+            peer=self.link.node_id,
+        )
+        lost.__cause__ = error
+        return lost
+
+    def connection_changed(self) -> None:
+        """See Receiver."""
+        with self._changed:
+            self._wake()
+
+    def attach_again(self) -> pb.AttachRun | None:
+        """See Receiver."""
+        return pb.AttachRun(run_id=self.raw_id, after_seq=self._last)
 
     def detach(self) -> None:
         """Read no more; the run goes on."""

@@ -6,9 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from blazen_nb.client.feed import RunFeed
+from blazen_nb.client.link import PeerLink
 from blazen_nb.client.open_questions import Question
 from blazen_nb.client.requests import answer_of
-from blazen_nb.errors import ValidationError
+from blazen_nb.engine.run import dashed
+from blazen_nb.errors import BlazenError, RunLostError, TransportError, ValidationError
 from blazen_nb.shipping.values import encode
 from blazen_nb.wire.messages import value_message
 from blazen_nb.wire.v1 import kernel_pb2 as pb
@@ -56,6 +58,15 @@ def attach_request(run_id: str, after_seq: int) -> pb.AttachRun:
     if not isinstance(after_seq, int) or after_seq < 0:
         raise ValidationError(f"updates are numbered from 1; after_seq is not {after_seq!r}")
     return pb.AttachRun(run_id=_raw(run_id), after_seq=after_seq)
+
+
+def lost_call(request: pb.StartRun, link: PeerLink, error: TransportError) -> BlazenError:
+    """For a call whose answer will not come: it may have run, and is not made again by itself."""
+    if link.is_closed:
+        return error
+    run_id = dashed(request.run_id)
+    text = f"what became of run {run_id} is not known: {error}"
+    return RunLostError(text, run_id=run_id, peer=link.node_id)
 
 
 def cancel_request(run_id: str) -> pb.CancelRun:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # grpc takes a while to load, and loading the extension must 
 
 CLIENT_NAME = "notebook"
 """What the client of a notebook calls itself."""
+RECONNECT_SECONDS = 12 * 3600.0
+"""A notebook whose peer is away tries to come back for as long as the peer keeps its session: somebody sees that."""
 
 
 class Peers:
@@ -54,7 +56,9 @@ class Peers:
         """
         from blazen_nb.client.sync import PeerClient
 
-        client = PeerClient.connect(address, CLIENT_NAME, namespace=namespace)
+        client = PeerClient.connect(
+            address, CLIENT_NAME, namespace=namespace, reconnect=RECONNECT_SECONDS
+        )
         before = self._clients.get(name)
         self._clients[name] = client
         self._newest = name
@@ -89,15 +93,18 @@ class Peers:
         known = self._in_others.get(key)
         if known is None or not known.is_open:
             known = self._in_others[key] = PeerClient.connect(
-                first.address, CLIENT_NAME, namespace=namespace
+                first.address,
+                CLIENT_NAME,
+                namespace=namespace,
+                reconnect=RECONNECT_SECONDS,
             )
         return known
 
     def _own_client(self, wanted: str, namespace: str | None) -> PeerClient:
         known = self._clients.get(wanted)
-        if known is not None and known.is_open:
+        if known is not None and known.is_open and not self._has_moved(wanted, known):
             return known
-        if known is not None:
+        if known is not None and wanted != LOCAL:
             return self.connect(wanted, known.address, namespace=namespace)
         if wanted == LOCAL or ":" in wanted:
             return self.connect(wanted, wanted, namespace=namespace)
@@ -105,6 +112,20 @@ class Peers:
             f"no peer is connected as {wanted!r}{near(wanted, self.names)}; "
             f"%blazen_connect {wanted} ADDRESS connects it"
         )
+
+    def _has_moved(self, wanted: str, known: PeerClient) -> bool:
+        """Whether the peer that this client tries to come back to is elsewhere now.
+
+        Raises:
+            TransportError: Nobody is there: the cell says so at once, instead of waiting with its client.
+        """
+        if known.state == "connected":
+            return False
+        from blazen_nb.client.sync import PeerClient
+
+        address = LOCAL if wanted == LOCAL else known.address
+        with PeerClient.connect(address, CLIENT_NAME, reconnect=0) as there:
+            return there.address != known.address
 
     def connected(self, name: str | None) -> PeerClient | None:
         """The open client of this name, without a name the newest; None where there is none: connects nothing."""

@@ -95,6 +95,8 @@ class Running:
     def _look(self) -> None:
         self._parts.replace_blocked()
         self._parts.tidy()
+        if self._rpcs is not None:
+            self._rpcs.tidy()
         self._watch = thread_clock.call_later(WATCH_SECONDS, self._look)
 
     async def _stop(self) -> None:
@@ -104,6 +106,8 @@ class Running:
             await self._server.stop(FLUSH_SECONDS)
         if self._bulk is not None:
             await self._bulk.close()
+        if self._rpcs is not None:
+            self._rpcs.close()
 
     def stop(self) -> None:
         """Free the port and the threads."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 
 class Cutter:
-    """What a test sees of the way to a peer; the first connection, the session's, is never cut."""
+    """What a test sees of the way to a peer; the first connection is the session's."""
 
     def __init__(self, port: int) -> None:
         self._there = port
@@ -19,15 +19,20 @@ class Cutter:
         self.done = 0
         """Cuts so far."""
         self._passed = 0
+        self._all = False
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
-    def cut_after(self, *sizes: int) -> None:
-        """Cut once so many bytes have passed in either direction, each counted from the cut before."""
+    def cut_after(self, *sizes: int, all_of_them: bool = False) -> None:
+        """Cut once so many bytes have passed in either direction, each counted from the cut before.
+
+        Args:
+            all_of_them: The session's connection, too.
+        """
         with self._lock:
-            self._cuts, self._passed = list(sizes), 0
+            self._cuts, self._passed, self._all = list(sizes), 0, all_of_them
 
     def _accept(self) -> None:
         number = 0
@@ -46,6 +51,8 @@ class Cutter:
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
                 if counts and self._is_cut(len(data)):
+                    if self._all:
+                        _end(*self._open)
                     break
                 target.sendall(data)
         _end(source, target)

@@ -94,6 +94,19 @@ def test_a_fetch_that_is_cut_goes_on_where_it_was(
     eventually(lambda: not len(peer.server._parts.outgoing), message="the peer forgets the fetch")
 
 
+def test_transfers_go_on_where_the_session_was_cut_with_them(
+    client: PeerClient, way: Cutter
+) -> None:
+    array = numpy.random.default_rng(1).integers(0, 255, SIZE, "u1")
+    way.cut_after(SIZE // 3, SIZE // 3, all_of_them=True)
+    ref = client.put(array)
+    assert way.done == 2
+    way.cut_after(SIZE // 3, SIZE // 3, all_of_them=True)
+    assert (ref.fetch() == array).all()
+    assert way.done == 4
+    client.ping()
+
+
 def test_a_value_that_is_released_while_a_cut_fetch_waits_arrives_all_the_same(
     client: PeerClient, way: Cutter, peer: LocalPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

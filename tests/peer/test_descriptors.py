@@ -113,7 +113,7 @@ def test_a_child_that_lives_on_does_not_hold_up_the_end(served: PeerProcess) -> 
 
 def test_a_crash_is_told_where_python_tells_it(tmp_path: Path) -> None:
     with PeerProcess(tmp_path, environment={"PYTHONFAULTHANDLER": "1"}) as served:
-        with PeerClient.connect(served.address) as client:
+        with PeerClient.connect(served.address, reconnect=0) as client:
             text = "import faulthandler\nfaulthandler._sigsegv()"
             handle = client.start_cell(parse_cell(text, label="cell [1]", first_line=2))
             with pytest.raises(RunLostError):

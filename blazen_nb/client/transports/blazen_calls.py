@@ -33,7 +33,7 @@ from blazen_nb.wire.blazen_peer_v1 import peer_pb2
 from blazen_nb.wire.bulk_messages import CHUNK_BYTES, data_message
 from blazen_nb.wire.limits import DEFAULT_LIMITS
 from blazen_nb.wire.messages import refusal_of
-from blazen_nb.wire.outbox import Parts
+from blazen_nb.wire.parts import Parts
 from blazen_nb.wire.status import Call, from_rpc_error
 from blazen_nb.wire.tls import ClientTls
 from blazen_nb.wire.v1 import kernel_pb2 as pb

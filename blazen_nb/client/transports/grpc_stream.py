@@ -24,12 +24,6 @@ _WRITE_FAILED = "Internal error from Core"
 """What gRPC says of a call after a write to it has failed, whatever it had ended with."""
 _GET_VALUE = "/blazen_nb.wire.v1.PeerKernel/GetValue"
 _PUT_VALUE = "/blazen_nb.wire.v1.PeerKernel/PutValue"
-_BULK_OPTIONS = (
-    # A transfer that broke asks again by itself, and then the channel must not wait longer than it.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
-)
 
 
 class GrpcStream:
@@ -42,7 +36,7 @@ class GrpcStream:
         self._channel = open_channel(address, tls)
         self._metadata = caller_metadata(node_id, token)
         self._stream = self._channel.stream_stream(_SESSION)(metadata=self._metadata)
-        self._open_bulk = partial(open_channel, address, tls, *_BULK_OPTIONS)
+        self._open_bulk = partial(open_channel, address, tls)
         self._bulk: Any = None
 
     async def open(self) -> None:
@@ -77,27 +71,37 @@ class GrpcStream:
 
     async def fetch(self, request: bytes) -> AsyncIterator[bytes]:
         """See Transport."""
-        call = self._bulk_channel().unary_stream(_GET_VALUE)(request, metadata=self._metadata)
+        channel = self._bulk_channel()
+        call = channel.unary_stream(_GET_VALUE)(request, metadata=self._metadata)
         try:
             async for chunk in call:
                 yield chunk
         except grpc.RpcError as error:
+            await self._leave(channel)
             raise from_rpc_error(error, what="ref", peer=f"the peer at {self._peer}") from None
         finally:
             call.cancel()  # a reader that stops early wants no more
 
     async def send(self, chunks: AsyncIterator[bytes]) -> bytes:
         """See Transport."""
-        call = self._bulk_channel().stream_unary(_PUT_VALUE)(chunks, metadata=self._metadata)
+        channel = self._bulk_channel()
+        call = channel.stream_unary(_PUT_VALUE)(chunks, metadata=self._metadata)
         try:
             return bytes(await call)
         except grpc.RpcError as error:
+            await self._leave(channel)
             raise from_rpc_error(error, what="ref", peer=f"the peer at {self._peer}") from None
 
     def _bulk_channel(self) -> Any:
         if self._bulk is None:
             self._bulk = self._open_bulk()
         return self._bulk
+
+    async def _leave(self, channel: Any) -> None:
+        """Have the next call begin on a new channel: one whose connection was cut may let a call wait for ever."""
+        if self._bulk is channel:
+            self._bulk = None
+            await channel.close()
 
     def _why(self, error: grpc.RpcError) -> BlazenError:
         if isinstance(error, grpc.aio.AioRpcError) and error.details() == _WRITE_FAILED:
