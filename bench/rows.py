@@ -47,6 +47,7 @@ TASK = Figure("asyncio", "task", "a bare asyncio task")
 IMPORT_GRPC = Figure("startup", "import_grpc", "import grpc")
 LOCAL_CELL = Figure("notebook", "local", "the cell here")
 BATCHES = Figure("grpc", "batches", "raw gRPC stream of bytes, 500 in a message")
+COPY = Figure("blazen_nb", "copy", "array.copy() here")
 
 ROWS = (
     Row(
@@ -148,6 +149,54 @@ ROWS = (
         BATCHES,
         Target(200_000),
         Target(400_000),
+        more_is_better=True,
+    ),
+    Row(
+        "C1",
+        Figure("blazen_nb", "put_tcp", "256 MiB array to the peer, over TCP"),
+        "GB/s",
+        Figure("grpc", "push", "raw gRPC to the server, messages of 1 MiB"),
+        Target(1.0, "ratio"),
+        Target(3.2),
+        (
+            Figure("blazen_nb", "put_grpc", "the same where only gRPC gets through"),
+            Figure("dask", "push", "Dask: scatter to a worker"),
+            Figure("ipyparallel", "push", "ipyparallel: push to an engine"),
+        ),
+        more_is_better=True,
+    ),
+    Row(
+        "C1",
+        Figure("blazen_nb", "fetch_tcp", "256 MiB array from the peer, over TCP"),
+        "GB/s",
+        Figure("grpc", "pull", "raw gRPC from the server, messages of 1 MiB"),
+        Target(1.0, "ratio"),
+        Target(2.6),
+        (
+            Figure("blazen_nb", "fetch_grpc", "the same where only gRPC gets through"),
+            Figure("dask", "pull", "Dask: gather from a worker"),
+            Figure("ipyparallel", "pull", "ipyparallel: pull from an engine"),
+        ),
+        more_is_better=True,
+    ),
+    Row(
+        "C2",
+        Figure("blazen_nb", "put_here", "256 MiB array to the peer, same host"),
+        "GB/s",
+        COPY,
+        Target(5.0),
+        Target(12.0),
+        (Figure("dask", "push", "Dask: scatter to a worker"),),
+        more_is_better=True,
+    ),
+    Row(
+        "C2",
+        Figure("blazen_nb", "fetch_here", "256 MiB array from the peer, same host"),
+        "GB/s",
+        COPY,
+        Target(5.0),
+        Target(12.0),
+        (Figure("dask", "pull", "Dask: gather from a worker"),),
         more_is_better=True,
     ),
     Row(

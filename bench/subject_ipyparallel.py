@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from kernel_cells import Kernel
-from measure import RATE_SECONDS, Sample, latency
-from payload import PAYLOAD
+from measure import RATE_SECONDS, Sample, bulk_rate, latency
+from payload import ARRAY_BYTES, PAYLOAD
 from subject import import_time, serve
 
 IN_FLIGHT = 32
@@ -72,6 +72,17 @@ class Ipyparallel:
             self._kernel = Kernel(f"import ipyparallel\nipyparallel.Client({where})[:].activate()")
         return self._kernel.added("%%px\n1 + 1", "1 + 1")
 
+    def push(self) -> Sample:
+        """GB/s of an array to the engine."""
+        array = importlib.import_module("numpy").arange(ARRAY_BYTES // 8)
+        return bulk_rate(lambda: self._engine.push({"array": array}, block=True), ARRAY_BYTES)
+
+    def pull(self) -> Sample:
+        """GB/s of an array from the engine."""
+        array = importlib.import_module("numpy").arange(ARRAY_BYTES // 8)
+        self._engine.push({"array": array}, block=True)
+        return bulk_rate(lambda: self._engine.pull("array", block=True), ARRAY_BYTES)
+
     def memory(self) -> Sample:
         """Resident MiB of the engine; the controller's processes come on top."""
         import psutil
@@ -86,6 +97,8 @@ MEASURES: dict[str, Callable[[Ipyparallel], Sample]] = {
     "run": lambda cluster: latency(cluster.run),
     "rate": Ipyparallel.rate,
     "cell": Ipyparallel.cell,
+    "push": Ipyparallel.push,
+    "pull": Ipyparallel.pull,
     "memory": Ipyparallel.memory,
     "import": lambda _: import_time("ipyparallel"),
 }

@@ -8,7 +8,7 @@ import itertools
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -160,8 +160,8 @@ class PeerLink:
 
     # --- values in bulk, on the I/O loop ---------------------------------------------------------------------
 
-    async def fetch(self, request: pb.GetRequest) -> AsyncIterator[pb.ValueChunk]:
-        """The chunks of a value.
+    async def fetch(self, request: pb.GetRequest) -> AsyncGenerator[bytes, None]:
+        """The chunks of a value, as they came.
 
         Raises:
             BlazenError: The connection is gone, or the call failed.
@@ -170,9 +170,9 @@ class PeerLink:
         transport = await self._line.transport()
         try:
             async for chunk in transport.fetch(request.SerializeToString()):
-                yield pb.ValueChunk.FromString(chunk)
+                yield chunk
         except asyncio.CancelledError:
-            self.check_open()
+            self._check_cancelled()
             raise
 
     async def send(self, chunks: AsyncIterator[bytes]) -> pb.PutReply:
@@ -182,8 +182,15 @@ class PeerLink:
         try:
             return pb.PutReply.FromString(await transport.send(chunks))
         except asyncio.CancelledError:
-            self.check_open()
+            self._check_cancelled()
             raise
+
+    def _check_cancelled(self) -> None:
+        """Nothing, where it is the caller that was cancelled, not the call under it."""
+        self.check_open()
+        task = asyncio.current_task()
+        if task is not None and not task.cancelling():
+            raise TransportError(f"the connection to peer {self.node_id} broke")
 
     def check_open(self) -> None:
         """Nothing, where requests can be made.
@@ -290,6 +297,7 @@ class PeerLink:
         if not closed_before:
             await self._line.end()
             self.lose(closed_error(self.node_id))
+            self.refs.sockets.close()
 
 
 def again(error: BlazenError) -> BlazenError:

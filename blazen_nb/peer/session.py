@@ -66,6 +66,7 @@ class Session:
         self._refs = peer.refs.scope(identity, self.session_id, self.namespace.id)
         self._parts = Parts(peer.limits.message_bytes)
         self._same_minor = hello.python == python_minor()
+        self._bulk = peer.offer_bulk(identity)
         self._calls: dict[bytes, PeerRun] = {}
         """Runs that end with the connection."""
         self.reading = RunReading(peer, self._refs, self.outbox, self._reply)
@@ -82,6 +83,7 @@ class Session:
             envelope_version=ENVELOPE_VERSION,
             python=python_minor(),
             version=self._peer.version,
+            bulk=self._bulk,
             resume_secret=self.resume_secret,
             session_resumed=resumed,
             received=delivery.received if delivery is not None else 0,
@@ -320,6 +322,8 @@ class Session:
     def close(self) -> None:
         """The client is gone for good; its started runs go on."""
         self.outbox.close()
+        if self._bulk is not None:
+            self._peer.withdraw_bulk(self._bulk.key_id)
         self.reading.close()
         self.give_up_calls()
         self._refs.end()
@@ -345,4 +349,5 @@ _HANDLERS: dict[str, Callable[[Session, int, Any], None]] = {
     "start_run": Session._start_run,
     "list_refs": Session._list_refs,
     "release_refs": Session._release_refs,
+    "drop_transfers": lambda s, _, asked: s._peer.drop_transfers(s.identity, asked.ids),
 }

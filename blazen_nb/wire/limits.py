@@ -48,7 +48,7 @@ class Limits:
     """How long a call whose client is lost goes on, for it may come back; started runs go on anyway."""
     session_lease_seconds: float = 12 * 3600.0
     """How long a session waits for its lost client, with what it keeps for it."""
-    upload_bytes: int = 2 << 30
+    upload_bytes: int = 4 << 30
     """One value that a client puts here."""
 
 

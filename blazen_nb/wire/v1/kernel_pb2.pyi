@@ -20,7 +20,7 @@ class ClientBatch(_message.Message):
     def __init__(self, frames: _Optional[_Iterable[_Union[ClientFrame, _Mapping]]] = ...) -> None: ...
 
 class ClientFrame(_message.Message):
-    __slots__ = ("request_id", "hello", "register_code", "start_run", "cancel_run", "describe", "find_names", "ping", "answer_input", "part", "release_refs", "list_refs", "pause_run", "resume_run", "describe_devices", "attach_run", "detach_run", "list_runs", "ack_run", "reset_namespace", "beat", "goodbye")
+    __slots__ = ("request_id", "hello", "register_code", "start_run", "cancel_run", "describe", "find_names", "ping", "answer_input", "part", "release_refs", "list_refs", "pause_run", "resume_run", "describe_devices", "attach_run", "detach_run", "list_runs", "ack_run", "reset_namespace", "drop_transfers", "beat", "goodbye")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     REGISTER_CODE_FIELD_NUMBER: _ClassVar[int]
@@ -41,6 +41,7 @@ class ClientFrame(_message.Message):
     LIST_RUNS_FIELD_NUMBER: _ClassVar[int]
     ACK_RUN_FIELD_NUMBER: _ClassVar[int]
     RESET_NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DROP_TRANSFERS_FIELD_NUMBER: _ClassVar[int]
     BEAT_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
     request_id: int
@@ -63,9 +64,10 @@ class ClientFrame(_message.Message):
     list_runs: ListRuns
     ack_run: AckRun
     reset_namespace: ResetNamespace
+    drop_transfers: DropTransfers
     beat: Beat
     goodbye: Goodbye
-    def __init__(self, request_id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., register_code: _Optional[_Union[RegisterCode, _Mapping]] = ..., start_run: _Optional[_Union[StartRun, _Mapping]] = ..., cancel_run: _Optional[_Union[CancelRun, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., find_names: _Optional[_Union[FindNames, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., answer_input: _Optional[_Union[AnswerInput, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., release_refs: _Optional[_Union[ReleaseRefs, _Mapping]] = ..., list_refs: _Optional[_Union[ListRefs, _Mapping]] = ..., pause_run: _Optional[_Union[PauseRun, _Mapping]] = ..., resume_run: _Optional[_Union[ResumeRun, _Mapping]] = ..., describe_devices: _Optional[_Union[DescribeDevices, _Mapping]] = ..., attach_run: _Optional[_Union[AttachRun, _Mapping]] = ..., detach_run: _Optional[_Union[DetachRun, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., ack_run: _Optional[_Union[AckRun, _Mapping]] = ..., reset_namespace: _Optional[_Union[ResetNamespace, _Mapping]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., register_code: _Optional[_Union[RegisterCode, _Mapping]] = ..., start_run: _Optional[_Union[StartRun, _Mapping]] = ..., cancel_run: _Optional[_Union[CancelRun, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., find_names: _Optional[_Union[FindNames, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., answer_input: _Optional[_Union[AnswerInput, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., release_refs: _Optional[_Union[ReleaseRefs, _Mapping]] = ..., list_refs: _Optional[_Union[ListRefs, _Mapping]] = ..., pause_run: _Optional[_Union[PauseRun, _Mapping]] = ..., resume_run: _Optional[_Union[ResumeRun, _Mapping]] = ..., describe_devices: _Optional[_Union[DescribeDevices, _Mapping]] = ..., attach_run: _Optional[_Union[AttachRun, _Mapping]] = ..., detach_run: _Optional[_Union[DetachRun, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., ack_run: _Optional[_Union[AckRun, _Mapping]] = ..., reset_namespace: _Optional[_Union[ResetNamespace, _Mapping]] = ..., drop_transfers: _Optional[_Union[DropTransfers, _Mapping]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ...) -> None: ...
 
 class PeerBatch(_message.Message):
     __slots__ = ("frames",)
@@ -168,36 +170,60 @@ class Ref(_message.Message):
     def __init__(self, uuid: _Optional[bytes] = ..., node_id: _Optional[str] = ..., incarnation: _Optional[str] = ..., type_tag: _Optional[str] = ..., type_name: _Optional[str] = ..., has_shape: bool = ..., shape: _Optional[_Iterable[int]] = ..., dtype: _Optional[str] = ..., size: _Optional[int] = ..., device: _Optional[str] = ..., lifetime: _Optional[str] = ..., created_at_epoch_ms: _Optional[int] = ..., held: bool = ...) -> None: ...
 
 class GetRequest(_message.Message):
-    __slots__ = ("uuid", "python", "raw", "log_of_run")
+    __slots__ = ("uuid", "python", "raw", "log_of_run", "offset", "size", "transfer", "upload", "tcp_socket")
     UUID_FIELD_NUMBER: _ClassVar[int]
     PYTHON_FIELD_NUMBER: _ClassVar[int]
     RAW_FIELD_NUMBER: _ClassVar[int]
     LOG_OF_RUN_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    TRANSFER_FIELD_NUMBER: _ClassVar[int]
+    UPLOAD_FIELD_NUMBER: _ClassVar[int]
+    TCP_SOCKET_FIELD_NUMBER: _ClassVar[int]
     uuid: bytes
     python: str
     raw: bool
     log_of_run: bytes
-    def __init__(self, uuid: _Optional[bytes] = ..., python: _Optional[str] = ..., raw: bool = ..., log_of_run: _Optional[bytes] = ...) -> None: ...
+    offset: int
+    size: int
+    transfer: bytes
+    upload: bytes
+    tcp_socket: bool
+    def __init__(self, uuid: _Optional[bytes] = ..., python: _Optional[str] = ..., raw: bool = ..., log_of_run: _Optional[bytes] = ..., offset: _Optional[int] = ..., size: _Optional[int] = ..., transfer: _Optional[bytes] = ..., upload: _Optional[bytes] = ..., tcp_socket: bool = ...) -> None: ...
 
 class ValueChunk(_message.Message):
-    __slots__ = ("header", "data", "refusal")
+    __slots__ = ("header", "data", "refusal", "offset", "checksum", "tcp_port")
     HEADER_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    CHECKSUM_FIELD_NUMBER: _ClassVar[int]
+    TCP_PORT_FIELD_NUMBER: _ClassVar[int]
     header: ValueHeader
     data: bytes
     refusal: Refusal
-    def __init__(self, header: _Optional[_Union[ValueHeader, _Mapping]] = ..., data: _Optional[bytes] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ...) -> None: ...
+    offset: int
+    checksum: bytes
+    tcp_port: int
+    def __init__(self, header: _Optional[_Union[ValueHeader, _Mapping]] = ..., data: _Optional[bytes] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., offset: _Optional[int] = ..., checksum: _Optional[bytes] = ..., tcp_port: _Optional[int] = ...) -> None: ...
 
 class ValueHeader(_message.Message):
-    __slots__ = ("sizes", "tags", "session_id")
+    __slots__ = ("sizes", "tags", "session_id", "upload", "bytes_buffers", "same_as", "digest")
     SIZES_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    UPLOAD_FIELD_NUMBER: _ClassVar[int]
+    BYTES_BUFFERS_FIELD_NUMBER: _ClassVar[int]
+    SAME_AS_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
     sizes: _containers.RepeatedScalarFieldContainer[int]
     tags: _containers.RepeatedScalarFieldContainer[str]
     session_id: str
-    def __init__(self, sizes: _Optional[_Iterable[int]] = ..., tags: _Optional[_Iterable[str]] = ..., session_id: _Optional[str] = ...) -> None: ...
+    upload: bytes
+    bytes_buffers: _containers.RepeatedScalarFieldContainer[int]
+    same_as: bytes
+    digest: bytes
+    def __init__(self, sizes: _Optional[_Iterable[int]] = ..., tags: _Optional[_Iterable[str]] = ..., session_id: _Optional[str] = ..., upload: _Optional[bytes] = ..., bytes_buffers: _Optional[_Iterable[int]] = ..., same_as: _Optional[bytes] = ..., digest: _Optional[bytes] = ...) -> None: ...
 
 class PutReply(_message.Message):
     __slots__ = ("ref", "refusal")
@@ -453,12 +479,18 @@ class ReleaseRefs(_message.Message):
     uuids: _containers.RepeatedScalarFieldContainer[bytes]
     def __init__(self, uuids: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
+class DropTransfers(_message.Message):
+    __slots__ = ("ids",)
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    ids: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, ids: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
 class ListRefs(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("node_id", "incarnation", "namespace_state", "resume_secret", "envelope_version", "python", "version", "session_resumed", "received")
+    __slots__ = ("node_id", "incarnation", "namespace_state", "resume_secret", "envelope_version", "python", "version", "session_resumed", "received", "bulk")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_STATE_FIELD_NUMBER: _ClassVar[int]
@@ -468,6 +500,7 @@ class Welcome(_message.Message):
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SESSION_RESUMED_FIELD_NUMBER: _ClassVar[int]
     RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    BULK_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     incarnation: str
     namespace_state: str
@@ -477,7 +510,18 @@ class Welcome(_message.Message):
     version: str
     session_resumed: bool
     received: int
-    def __init__(self, node_id: _Optional[str] = ..., incarnation: _Optional[str] = ..., namespace_state: _Optional[str] = ..., resume_secret: _Optional[str] = ..., envelope_version: _Optional[int] = ..., python: _Optional[str] = ..., version: _Optional[str] = ..., session_resumed: bool = ..., received: _Optional[int] = ...) -> None: ...
+    bulk: BulkOffer
+    def __init__(self, node_id: _Optional[str] = ..., incarnation: _Optional[str] = ..., namespace_state: _Optional[str] = ..., resume_secret: _Optional[str] = ..., envelope_version: _Optional[int] = ..., python: _Optional[str] = ..., version: _Optional[str] = ..., session_resumed: bool = ..., received: _Optional[int] = ..., bulk: _Optional[_Union[BulkOffer, _Mapping]] = ...) -> None: ...
+
+class BulkOffer(_message.Message):
+    __slots__ = ("key_id", "key", "unix_name")
+    KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    UNIX_NAME_FIELD_NUMBER: _ClassVar[int]
+    key_id: bytes
+    key: bytes
+    unix_name: str
+    def __init__(self, key_id: _Optional[bytes] = ..., key: _Optional[bytes] = ..., unix_name: _Optional[str] = ...) -> None: ...
 
 class Refusal(_message.Message):
     __slots__ = ("kind", "message")
