@@ -198,6 +198,8 @@ class Session:
     def _start_run(self, request_id: int, request: pb.StartRun) -> None:
         if len(request.run_id) != 16:
             raise ValidationError("a run ID has 16 bytes")
+        if self.reading.knows(request_id, request):
+            return  # the start came twice
         name = request.workflow_name or "workflow"
         cell = self._cell_of(request) if request.HasField("cell") else None
         graph = cell.graph() if cell else self.namespace.graph_of(tuple(request.step_ids))
