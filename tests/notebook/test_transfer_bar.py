@@ -32,6 +32,17 @@ def test_a_slow_transfer_has_a_bar_that_ends_full(kernel: Kernel, gpu0: PeerProc
     assert bar["text/plain"] == "bytes to gpu0"
 
 
+def test_a_transfer_that_is_awaited_has_one_too(kernel: Kernel, gpu0: PeerProcess) -> None:
+    kernel.run(f"pause = 0.06\n{SLOWLY.format(address=gpu0.address)}")
+    kernel.run(
+        f"from blazen_nb import AsyncPeerClient\nmine = await AsyncPeerClient.connect({gpu0.address!r})"
+    )
+    cell = kernel.run("ref = await mine.put(bytes(16 << 20)); ref.size")
+    (bar,) = cell.shown
+    assert ">Arrived<" in bar["text/html"]
+    assert kernel.run("await mine.close()").status == "ok"
+
+
 def test_a_quick_transfer_and_a_static_notebook_have_no_bar(
     kernel: Kernel, gpu0: PeerProcess
 ) -> None:
