@@ -50,7 +50,7 @@ unit: $(BIN)/.test kernels  ## all tests but the notebooks; ARGS="tests/unit -k 
 	$(BIN)/pytest $(ARGS)
 
 faults: $(BIN)/.test  ## the tests that break connections and processes, in their full length
-	BLAZEN_NB_FAULTS=full $(BIN)/pytest -m faults -s -o timeout=600 -o faulthandler_timeout=0 tests/faults
+	BLAZEN_NB_FAULTS=full $(BIN)/pytest -s -o timeout=600 -o faulthandler_timeout=0 tests/faults tests/journal
 
 kernels: $(KERNELS)  ## ipykernels of other versions, for the tests that start them
 
