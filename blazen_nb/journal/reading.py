@@ -30,10 +30,6 @@ _PAGE_ENTRIES = 256
 _PAGE_BYTES = 1 << 20
 _RUN = SELECT_RUNS + "WHERE run_id = ?"
 _RUNS = SELECT_RUNS + "ORDER BY id DESC"
-_SIZES = (
-    "SELECT run, SUM(size) FROM (SELECT run, LENGTH(payload) AS size FROM entries "
-    "UNION ALL SELECT run, LENGTH(payload) FROM payloads) GROUP BY run"
-)
 _ENTRIES = (
     "SELECT number, previous, payload, sum FROM entries "
     "WHERE run = ? AND kind = ? AND number > ? ORDER BY number"
@@ -50,13 +46,13 @@ class Holdings:
     """Digests of the code that unfinished runs need."""
     all_are_whole: bool = True
 
-    def add(self, row: RunRow, size: int) -> None:
+    def add(self, row: RunRow) -> None:
         """This run is kept."""
         if row.ended_at is None:
-            self.unfinished_size += size
+            self.unfinished_size += row.size
             self.named.update(row.run().code)
         else:
-            self.ended.append(EndedRun(row.run_id, row.ended_at, size))
+            self.ended.append(EndedRun(row.run_id, row.ended_at, row.size))
 
 
 class _Page:
@@ -141,7 +137,6 @@ class Reader:
         """What there is to decide about; damaged runs are left out, and so stay."""
         with self._snapshot() as connection:
             found = connection.execute(SELECT_RUNS).fetchall()
-            sizes = dict(connection.execute(_SIZES).fetchall())
         holdings = Holdings()
         for values in found:
             try:
@@ -149,7 +144,7 @@ class Reader:
             except JournalError:
                 holdings.all_are_whole = False
             else:
-                holdings.add(row, sizes.get(row.id, 0))
+                holdings.add(row)
         return holdings
 
     def entries(self, run_id: bytes, kind: EntryKind, after: int) -> Iterator[Entry]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from blazen_nb.errors import JournalError
+from blazen_nb.journal.migrations import MIGRATIONS
 
 APPLICATION_ID = 0x426C4E62
 """``BlNb``: says that a SQLite file is a journal of this package."""
@@ -19,32 +19,6 @@ BUSY_SECONDS = 10.0
 """SQLite's locks are held for moments; whoever meets one waits so long."""
 
 
-_FIRST_TABLES = (
-    """CREATE TABLE runs (
-        id INTEGER PRIMARY KEY, run_id BLOB NOT NULL UNIQUE, identity TEXT NOT NULL, namespace TEXT NOT NULL,
-        client TEXT NOT NULL, workflow_name TEXT NOT NULL, started_at REAL NOT NULL, code TEXT NOT NULL,
-        sum INTEGER NOT NULL, outcome TEXT, ended_at REAL, last_tick INTEGER NOT NULL,
-        last_update INTEGER NOT NULL, state_sum INTEGER NOT NULL)""",
-    """CREATE TABLE payloads (
-        run INTEGER NOT NULL, part TEXT NOT NULL, payload BLOB NOT NULL, sum INTEGER NOT NULL,
-        PRIMARY KEY (run, part)) WITHOUT ROWID""",
-    """CREATE TABLE entries (
-        run INTEGER NOT NULL, kind INTEGER NOT NULL, number INTEGER NOT NULL, previous INTEGER NOT NULL,
-        payload BLOB NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY (run, kind, number)) WITHOUT ROWID""",
-    """CREATE TABLE code (
-        digest TEXT NOT NULL PRIMARY KEY, code BLOB NOT NULL, sum INTEGER NOT NULL) WITHOUT ROWID""",
-)
-"""What each open looks at, and every list of runs, is in narrow rows; payloads lie elsewhere. ``previous`` and the last
-numbers tell where entries were lost."""
-
-
-def _create(connection: sqlite3.Connection) -> None:
-    for statement in _FIRST_TABLES:
-        connection.execute(statement)
-
-
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create,)
-"""The first makes format 1 of nothing, the next format 2 of that; never changed once released."""
 FORMAT = len(MIGRATIONS)
 
 

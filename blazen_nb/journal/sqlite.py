@@ -22,6 +22,7 @@ from blazen_nb.journal.writing import Tables
 from blazen_nb.updates import Outcome
 
 _RUNS_AT_ONCE = 128
+_LOG_BYTES = 8 << 20
 Synchronous = Literal["FULL", "NORMAL"]
 
 
@@ -132,6 +133,8 @@ def _for_writing(path: Path, synchronous: Synchronous) -> sqlite3.Connection:
     try:
         connection = schema.connected(path)
         connection.execute(f"PRAGMA synchronous = {synchronous}")
+        # After a burst the write-ahead log would keep the size that it once had.
+        connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
         return connection
     except sqlite3.Error as error:
         raise JournalError(f"the journal {path.name} cannot be opened ({error})") from error

@@ -22,14 +22,15 @@ from blazen_nb.updates import Outcome
 
 _BEGIN = (
     "INSERT INTO runs (run_id, identity, namespace, client, workflow_name, started_at, code, sum, "
-    "outcome, ended_at, last_tick, last_update, state_sum) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id) DO NOTHING"
+    "outcome, ended_at, last_tick, last_update, size, state_sum) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id) DO NOTHING"
 )
 _PART = "INSERT INTO payloads (run, part, payload, sum) VALUES (?, ?, ?, ?)"
 _ENTRY = "INSERT INTO entries (run, kind, number, previous, payload, sum) VALUES (?, ?, ?, ?, ?, ?)"
+_SIZE_OF_KIND = "SELECT COALESCE(SUM(LENGTH(payload)), 0) FROM entries WHERE run = ? AND kind = ?"
 _STATE = (
-    "UPDATE runs SET outcome = ?, ended_at = ?, last_tick = ?, last_update = ?, state_sum = ? "
-    "WHERE id = ?"
+    "UPDATE runs SET outcome = ?, ended_at = ?, last_tick = ?, last_update = ?, size = ?, "
+    "state_sum = ? WHERE id = ?"
 )
 _CODE = (
     "INSERT INTO code (digest, code, sum) VALUES (?, ?, ?) "
@@ -47,6 +48,7 @@ class _Open:
 
     id: int
     last: dict[EntryKind, int]
+    size: int
     outcome: Outcome | None = None
     ended_at: float | None = None
 
@@ -82,7 +84,9 @@ class Tables:
         if not cursor.rowcount:
             return False
         assert cursor.lastrowid is not None
-        self._open[run.run_id] = _Open(cursor.lastrowid, {"tick": BEGUN, "update": BEGUN})
+        self._open[run.run_id] = _Open(
+            cursor.lastrowid, {"tick": BEGUN, "update": BEGUN}, len(run.start)
+        )
         self._keep_part(run.run_id, cursor.lastrowid, "start", run.start)
         self._named_lately.update(run.code)
         return True
@@ -97,6 +101,7 @@ class Tables:
             sum_ = entry_seal(run_id, kind, entry.number, previous, entry.payload)
             rows.append((run.id, kind, entry.number, previous, entry.payload, sum_))
             run.last[entry.kind] = entry.number
+            run.size += len(entry.payload)
         self._connection.executemany(_ENTRY, rows)
         self._changed[run_id] = run
 
@@ -104,11 +109,9 @@ class Tables:
         """As the protocol says."""
         run = self._unfinished(run_id)
         self._keep_part(run_id, run.id, "result", result)
+        run.size += len(result)
         if run.last["tick"] != BEGUN:
-            self._execute(
-                "DELETE FROM entries WHERE run = ? AND kind = ?", (run.id, KIND_NUMBERS["tick"])
-            )
-            run.last["tick"] = BEGUN
+            self._forget_ticks(run)
         run.outcome, run.ended_at = outcome, float(ended_at)
         self._changed[run_id] = run
         del self._open[run_id]
@@ -134,9 +137,11 @@ class Tables:
 
     def shrink(self) -> bool:
         """Give some free pages of the file back; whether there are more."""
-        self._execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
         (free,) = self._execute("PRAGMA freelist_count").fetchone()
-        return bool(free)
+        # Page by page: Python takes one step of this statement, and frees one page whatever it asks for.
+        for _ in range(min(free, _PAGES_AT_ONCE)):
+            self._execute("PRAGMA incremental_vacuum(1)")
+        return bool(free > _PAGES_AT_ONCE)
 
     def settle(self) -> None:
         """The rows of all runs that changed say so: once a transaction, however much was appended."""
@@ -148,6 +153,13 @@ class Tables:
 
     def _keep_part(self, run_id: bytes, id_: int, part: str, payload: bytes) -> None:
         self._execute(_PART, (id_, part, payload, part_seal(run_id, part, payload)))
+
+    def _forget_ticks(self, run: _Open) -> None:
+        ticks = (run.id, KIND_NUMBERS["tick"])
+        ((size,),) = self._execute(_SIZE_OF_KIND, ticks)
+        self._execute("DELETE FROM entries WHERE run = ? AND kind = ?", ticks)
+        run.size -= size
+        run.last["tick"] = BEGUN
 
     def _unfinished(self, run_id: bytes) -> _Open:
         run = self._open.get(run_id)
@@ -161,10 +173,10 @@ class Tables:
         row = RunRow(found, self._name)
         if row.outcome is not None:
             raise refusals.has_ended(run_id)
-        run = self._open[run_id] = _Open(row.id, row.last)
+        run = self._open[run_id] = _Open(row.id, row.last, row.size)
         return run
 
 
 def _state(run_id: bytes, run: _Open) -> tuple[str | float | int | None, ...]:
-    values = (run.outcome, run.ended_at, run.last["tick"], run.last["update"])
+    values = (run.outcome, run.ended_at, run.last["tick"], run.last["update"], run.size)
     return (*values, state_seal(run_id, *values), run.id)
