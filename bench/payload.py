@@ -9,6 +9,7 @@ CHAIN = 100
 EVENTS = 10_000
 EVENT_BYTES = 100
 WAITING_RUNS = 1_000
+JOURNALED_RUNS = 10_000
 
 
 def event_text(number: int) -> str:

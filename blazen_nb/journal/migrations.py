@@ -31,7 +31,10 @@ def _create(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-def _add_sizes(connection: sqlite3.Connection) -> None:
+def _add_sizes_and_seals(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "CREATE TABLE seals (what TEXT NOT NULL PRIMARY KEY, sum INTEGER NOT NULL) WITHOUT ROWID"
+    )
     # Pruning by size would otherwise read every payload there is.
     sizes = dict(
         connection.execute(
@@ -53,5 +56,5 @@ def _add_sizes(connection: sqlite3.Connection) -> None:
             )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create, _add_sizes)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create, _add_sizes_and_seals)
 """The first makes format 1 of nothing, the next format 2 of that; never changed once released."""

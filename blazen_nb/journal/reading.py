@@ -23,7 +23,7 @@ from blazen_nb.journal.rows import (
     entry_seal,
     part_seal,
 )
-from blazen_nb.journal.schema import connected
+from blazen_nb.journal.schema import connected, reason
 
 _KEPT_OPEN = 4
 _PAGE_ENTRIES = 256
@@ -211,8 +211,10 @@ class Reader:
         try:
             connection.execute("BEGIN")
             yield connection
-        except sqlite3.Error as error:
-            raise JournalError(f"the journal {self._name} cannot be read ({error})") from error
+        except (sqlite3.Error, UnicodeError) as error:
+            raise JournalError(
+                f"the journal {self._name} cannot be read ({reason(error)})"
+            ) from error
         finally:
             self._give_back(connection)
 
@@ -226,7 +228,9 @@ class Reader:
             connection = connected(self._path)
             connection.execute("PRAGMA query_only = ON")
         except sqlite3.Error as error:
-            raise JournalError(f"the journal {self._name} cannot be read ({error})") from error
+            raise JournalError(
+                f"the journal {self._name} cannot be read ({reason(error)})"
+            ) from error
         return connection
 
     def _give_back(self, connection: sqlite3.Connection) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from blazen_nb.errors import JournalError
 from blazen_nb.journal.migrations import MIGRATIONS
+from blazen_nb.journal.sums import seal
 
 APPLICATION_ID = 0x426C4E62
 """``BlNb``: says that a SQLite file is a journal of this package."""
@@ -36,10 +37,11 @@ def ready(path: Path) -> None:
             path.chmod(0o600)
         with closing(connected(path)) as connection:
             _migrate(path, connection)
-            _check_runs(path, connection)
-    except sqlite3.Error as error:
+            _check_tables(path, connection)
+    except (sqlite3.Error, UnicodeError) as error:
+        # In a damaged file names may be no text any more.
         raise JournalError(
-            f"the journal {path.name} cannot be opened ({error}): move it away to begin a new one"
+            f"the journal {path.name} cannot be opened ({reason(error)}): move it away to begin a new one"
         ) from error
     except OSError as error:
         raise JournalError(
@@ -115,15 +117,31 @@ def _upgrade(connection: sqlite3.Connection, found: int) -> None:
     for migrate in MIGRATIONS[found:]:
         migrate(connection)
     connection.execute(f"PRAGMA user_version = {FORMAT}")
+    connection.execute("INSERT OR REPLACE INTO seals VALUES ('tables', ?)", (_tables(connection),))
     connection.execute("COMMIT")
 
 
-def _check_runs(path: Path, connection: sqlite3.Connection) -> None:
+def _tables(connection: sqlite3.Connection) -> int:
+    """The checksum of what says which columns there are: one byte there, and rows come in another order."""
+    definitions = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+    return seal(*(text for definition in definitions for text in definition))
+
+
+def _check_tables(path: Path, connection: sqlite3.Connection) -> None:
+    sealed = connection.execute("SELECT sum FROM seals WHERE what = 'tables'").fetchone()
+    if sealed != (_tables(connection),):
+        raise damaged(path.name, "its tables are not what they were")
     # A run that is lost from this table or its index would look like one that never was. The other tables need
     # no look at each open: rows that are missing there are noticed when their run is read.
     (found,) = connection.execute("PRAGMA integrity_check('runs')").fetchall()[0]
     if found != "ok":
         raise damaged(path.name, str(found))
+
+
+def reason(error: sqlite3.Error | UnicodeError) -> str:
+    """Why SQLite could not do it, without what is stored: it would quote a text that is damaged."""
+    text = str(error)
+    return "a text in it is damaged" if "decode" in text else text
 
 
 def damaged(name: str, what: str) -> JournalError:

@@ -187,6 +187,22 @@ def test_one_damaged_run_does_not_hide_the_others(path: Path) -> None:
         assert journal.run(damaged.run_id) is None
 
 
+@pytest.mark.parametrize("name", [b"identit\xfb TEXT", b"identitY TEXT"])
+def test_damaged_definitions_of_the_tables_are_refused(path: Path, name: bytes) -> None:
+    SqliteJournal(path).close()
+    path.write_bytes(path.read_bytes().replace(b"identity TEXT", name))
+    with pytest.raises(JournalError, match=r"peer.db .*: move it away to begin a new one"):
+        SqliteJournal(path)
+
+
+def test_a_key_that_is_none_any_more_does_not_change_the_order_of_runs(path: Path) -> None:
+    # Found by changing bytes at random: the rows were whole, and came from the oldest on.
+    SqliteJournal(path).close()
+    path.write_bytes(path.read_bytes().replace(b"id INTEGER PRIMARY", b"id INTEGEX PRIMARY"))
+    with pytest.raises(JournalError, match="its tables are not what they were"):
+        SqliteJournal(path)
+
+
 def test_pruning_leaves_a_run_alone_whose_end_cannot_be_trusted(path: Path) -> None:
     with closing(SqliteJournal(path)) as journal:
         kept(journal, a_run(1), ended_at=STARTED + 9)
