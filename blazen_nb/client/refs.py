@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 from blazen_nb.client.bulk import fetch_bytes, fetch_value
 from blazen_nb.client.bulk_sockets import BulkSockets
 from blazen_nb.client.put_again import PutValues
-from blazen_nb.client.transfer_progress import Progress, run_shown
+from blazen_nb.client.transfer_progress import Progress, await_shown, run_shown
 from blazen_nb.engine.refs import Ref
 from blazen_nb.errors import EncodeError, SessionRefError, ValidationError
 from blazen_nb.render.static import is_static
@@ -117,8 +117,9 @@ class RemoteRef(Ref):
 
     async def afetch(self, *key: Any) -> Any:
         """As ``fetch``, for code that awaits."""
-        fetching = fetch_value(self._fetched_over(), self.uuid, self._progress(), _part(key))
-        reader = await self._link.io.awaited(fetching)
+        progress = self._progress()
+        fetching = fetch_value(self._fetched_over(), self.uuid, progress, _part(key))
+        reader = await await_shown(self._link.io, fetching, progress)
         return await asyncio.to_thread(reader.value, trusted=self._link.refs.trusted)
 
     def fetch_bytes(self) -> bytes:
