@@ -10,7 +10,6 @@ two processes, however that ends. It is sealed, so that neither can shrink it un
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import hmac
 import mmap
@@ -100,12 +99,12 @@ class Segment:
         """See Carrier."""
         while self._full == SLOTS:
             self._emptied()
-        slot = self._next()
         at = 0
-        for piece in pieces:
-            slot[at : at + piece.nbytes] = piece
-            at += piece.nbytes
-        of_pieces = checksum((slot[:at],))
+        with self._next() as slot:
+            for piece in pieces:
+                slot[at : at + piece.nbytes] = piece
+                at += piece.nbytes
+            of_pieces = checksum((slot[:at],))
         self._socket.sendall(of_pieces)
         self._full += 1
         return of_pieces
@@ -113,11 +112,11 @@ class Segment:
     def receive(self, room: Sequence[memoryview]) -> None:
         """See Carrier."""
         expected = receive_exactly(self._socket, CHECKSUM_BYTES)
-        slot = self._next()
         at = 0
-        for view in room:
-            view[:] = slot[at : at + view.nbytes]
-            at += view.nbytes
+        with self._next() as slot:
+            for view in room:
+                view[:] = slot[at : at + view.nbytes]
+                at += view.nbytes
         _check(room, expected)  # of the copy: nobody else can change that
         self._socket.sendall(b"\0")
 
@@ -129,8 +128,7 @@ class Segment:
     def close(self) -> None:
         """See Carrier."""
         self._memory.release()
-        with contextlib.suppress(BufferError):  # a traceback still has a slot
-            self._mapping.close()
+        self._mapping.close()
 
     def _emptied(self) -> None:
         taken = self._socket.recv(self._full)
