@@ -261,6 +261,48 @@ ROWS = (
             Figure("blazen", "waiting", "Blazen (Rust) here, nothing remote"),
         ),
     ),
+    Row(
+        "G",
+        Figure("journal", "full_one", "a one-step run in the journal alone, FULL, p50"),
+        "us",
+        Figure("journal", "plain_full_one", "SQLite alone, FULL"),
+        Target(1.5, "ratio"),
+        Target(1.2, "ratio"),
+    ),
+    Row(
+        "G",
+        Figure("journal", "full_many", "the same, FULL, 32 threads"),
+        "/s",
+        Figure("journal", "plain_full_many", "SQLite alone, FULL, 32 threads"),
+        Target(2.0, "ratio"),
+        Target(4.0, "ratio"),
+        more_is_better=True,
+    ),
+    Row(
+        "G",
+        Figure("journal", "normal_one", "a one-step run in the journal alone, NORMAL, p50"),
+        "us",
+        Figure("journal", "plain_normal_one", "SQLite alone, NORMAL"),
+        Target(3.0, "ratio"),
+        Target(2.0, "ratio"),
+    ),
+    Row(
+        "G",
+        Figure("journal", "normal_many", "the same, NORMAL, 32 threads"),
+        "/s",
+        Figure("journal", "plain_normal_many", "SQLite alone, NORMAL, 32 threads"),
+        Target(0.5, "ratio"),
+        Target(1.0, "ratio"),
+        more_is_better=True,
+    ),
+    Row(
+        "H",
+        Figure("journal", "grown", "a run in a journal that has 10,000, NORMAL, p50"),
+        "us",
+        Figure("journal", "normal_one", "in an empty one"),
+        Target(1.2, "ratio"),
+        Target(1.05, "ratio"),
+    ),
 )
 
 LETTERS = tuple(dict.fromkeys(row.letter for row in ROWS))

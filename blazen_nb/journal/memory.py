@@ -11,8 +11,9 @@ from itertools import chain
 from typing import TypeVar
 
 from blazen_nb.errors import JournalError
-from blazen_nb.journal import refusals, retention
+from blazen_nb.journal import refusals
 from blazen_nb.journal.protocol import BEGUN, Entry, EntryKind, JournaledRun, Pruned, Retention
+from blazen_nb.journal.retention import EndedRun, beyond, pruned
 from blazen_nb.updates import Outcome
 
 T = TypeVar("T")
@@ -47,14 +48,14 @@ class MemoryJournal:
         self._lock = threading.Lock()
         self._runs: dict[bytes, _Kept] = {}
         self._code: dict[str, bytes] = {}
-        self._kept_lately: set[str] = set()
+        self._named_lately: set[str] = set()
         self._closed = False
 
     def keep_code(self, digest: str, code: bytes) -> None:
         """As the protocol says."""
         with self._lock:
             self._code[digest] = code
-            self._kept_lately.add(digest)
+            self._named_lately.add(digest)
 
     def code(self, digest: str) -> bytes:
         """As the protocol says."""
@@ -106,14 +107,14 @@ class MemoryJournal:
         """As the protocol says."""
         return self._write(lambda: self._forget(run_ids))
 
-    def prune(self, retention_: Retention) -> Pruned:
+    def prune(self, retention: Retention) -> Pruned:
         """As the protocol says."""
         with self._lock:
             self._check_open()
-            going = self._beyond(retention_)
+            going = self._beyond(retention)
             self._forget(run.run_id for run in going)
             self._forget_code()
-            return retention.pruned(going)
+            return pruned(going)
 
     def close(self) -> None:
         """As the protocol says; what was kept is gone."""
@@ -143,6 +144,7 @@ class MemoryJournal:
         if run.run_id in self._runs:
             return False
         self._runs[run.run_id] = _Kept(replace(run, outcome=None, ended_at=None, result=None))
+        self._named_lately.update(run.code)
         return True
 
     def _append(self, run_id: bytes, entries: Sequence[Entry]) -> None:
@@ -168,17 +170,17 @@ class MemoryJournal:
         for run_id in run_ids:
             self._runs.pop(run_id, None)
 
-    def _beyond(self, limits: Retention) -> list[retention.EndedRun]:
+    def _beyond(self, limits: Retention) -> list[EndedRun]:
         ended, unfinished_size = [], 0
         for run_id, kept in self._runs.items():
             if kept.run.ended_at is None:
                 unfinished_size += kept.size
             else:
-                ended.append(retention.EndedRun(run_id, kept.run.ended_at, kept.size))
-        return retention.beyond(ended, unfinished_size, limits, self._clock())
+                ended.append(EndedRun(run_id, kept.run.ended_at, kept.size))
+        return beyond(ended, unfinished_size, limits, self._clock())
 
     def _forget_code(self) -> None:
         unfinished = (kept.run for kept in self._runs.values() if kept.run.outcome is None)
-        named = set(chain.from_iterable(run.code for run in unfinished)) | self._kept_lately
+        named = set(chain.from_iterable(run.code for run in unfinished)) | self._named_lately
         self._code = {digest: code for digest, code in self._code.items() if digest in named}
-        self._kept_lately.clear()
+        self._named_lately.clear()

@@ -6,32 +6,76 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from blazen_nb.errors import JournalError
 from blazen_nb.journal import refusals
-from blazen_nb.journal.protocol import BEGUN, Entry, EntryKind, JournaledRun
+from blazen_nb.journal.protocol import Entry, EntryKind, JournaledRun
+from blazen_nb.journal.retention import EndedRun
 from blazen_nb.journal.rows import (
     KIND_NUMBERS,
-    RUN_COLUMNS,
+    SELECT_RUNS,
     RunRow,
     code_seal,
     damaged_run,
     entry_seal,
     part_seal,
 )
-from blazen_nb.journal.schema import connected, damaged
+from blazen_nb.journal.schema import connected, reason
 
 _KEPT_OPEN = 4
 _PAGE_ENTRIES = 256
 _PAGE_BYTES = 1 << 20
-_RUN = f"SELECT {RUN_COLUMNS} FROM runs WHERE run_id = ?"
-_RUNS = f"SELECT {RUN_COLUMNS} FROM runs ORDER BY id DESC"
+_RUN = SELECT_RUNS + "WHERE run_id = ?"
+_RUNS = SELECT_RUNS + "ORDER BY id DESC"
 _ENTRIES = (
     "SELECT number, previous, payload, sum FROM entries "
     "WHERE run = ? AND kind = ? AND number > ? ORDER BY number"
 )
+
+
+@dataclass(slots=True)
+class Holdings:
+    """What is kept, as far as it decides about what stays."""
+
+    ended: list[EndedRun] = field(default_factory=list)
+    unfinished_size: int = 0
+    named: set[str] = field(default_factory=set)
+    """Digests of the code that unfinished runs need."""
+    all_are_whole: bool = True
+
+    def add(self, row: RunRow) -> None:
+        """This run is kept."""
+        if row.ended_at is None:
+            self.unfinished_size += row.size
+            self.named.update(row.run().code)
+        else:
+            self.ended.append(EndedRun(row.run_id, row.ended_at, row.size))
+
+
+class _Page:
+    """Some entries that follow each other."""
+
+    __slots__ = ("entries", "is_last", "read", "size")
+
+    def __init__(self, after: int) -> None:
+        self.entries: list[Entry] = []
+        self.read = after
+        """The number up to which everything has been read."""
+        self.size = 0
+        self.is_last = False
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.entries) == _PAGE_ENTRIES or self.size > _PAGE_BYTES
+
+    def add(self, kind: EntryKind, checked: tuple[int, bytes]) -> None:
+        number, payload = checked
+        self.entries.append(Entry(kind, number, payload))
+        self.read = number
+        self.size += len(payload)
 
 
 class Reader:
@@ -89,18 +133,30 @@ class Reader:
             rows = [RunRow(row, self._name) for row in connection.execute(_RUNS)]
         return [row.run() for row in rows if not (unfinished and row.outcome)]
 
+    def holdings(self) -> Holdings:
+        """What there is to decide about; damaged runs are left out, and so stay."""
+        with self._snapshot() as connection:
+            found = connection.execute(SELECT_RUNS).fetchall()
+        holdings = Holdings()
+        for values in found:
+            try:
+                row = RunRow(values, self._name)
+            except JournalError:
+                holdings.all_are_whole = False
+            else:
+                holdings.add(row)
+        return holdings
+
     def entries(self, run_id: bytes, kind: EntryKind, after: int) -> Iterator[Entry]:
         """As the protocol says."""
-        cursor, page, there = after, self._page(run_id, kind, after), False
-        while page is not None:
-            entries, is_last = page
-            yield from entries
-            if is_last:
+        page = self._page(run_id, kind, after)
+        while page:
+            yield from page.entries
+            if page.is_last:
                 return
-            there, cursor = True, entries[-1].number
-            page = self._page(run_id, kind, cursor)
-        if there:
-            raise JournalError(f"run {run_id.hex()} was forgotten while it was read")
+            page = self._page(run_id, kind, page.entries[-1].number)
+            if page is None:
+                raise JournalError(f"run {run_id.hex()} was forgotten while it was read")
 
     def close(self) -> None:
         """Later reads are refused; one that goes on ends first. Idempotent."""
@@ -119,68 +175,67 @@ class Reader:
             raise damaged_run(self._name, run_id)
         return row
 
-    def _page(self, run_id: bytes, kind: EntryKind, after: int) -> tuple[list[Entry], bool] | None:
-        """The next entries, and whether there are no more now; None where the run is not there.
-
-        In pages, for a snapshot that stays open keeps the write-ahead log from being emptied.
-        """
+    def _page(self, run_id: bytes, kind: EntryKind, after: int) -> _Page | None:
+        # A snapshot that stays open would keep the write-ahead log from being emptied: one a page.
         with self._snapshot() as connection:
             row = self._row(connection, run_id)
             if row is None:
                 return None
-            entries: list[Entry] = []
-            size, last, number = 0, row.last[kind], KIND_NUMBERS[kind]
-            for found in connection.execute(_ENTRIES, (row.id, number, after)):
-                # Where a reader begins in the middle of what one append wrote, nothing is known of the entry before.
-                before = entries[-1].number if entries else (BEGUN if after == BEGUN else None)
-                entries.append(self._entry(run_id, kind, found, before))
-                size += len(entries[-1].payload)
-                if len(entries) == _PAGE_ENTRIES or size > _PAGE_BYTES:
+            number = KIND_NUMBERS[kind]
+            found = connection.execute(_ENTRIES, (row.id, number, after))
+            page = _Page(after)
+            for values in found:
+                page.add(kind, self._checked(run_id, number, page.read, values))
+                if page.is_full:
                     break
-        read = entries[-1].number if entries else after
-        is_last = read >= last
-        if not is_last and not (len(entries) == _PAGE_ENTRIES or size > _PAGE_BYTES):
-            raise damaged_run(self._name, run_id)
-        return entries, is_last
+            page.is_last = page.read >= row.last[kind]
+            if not (page.is_last or page.is_full):
+                raise damaged_run(self._name, run_id)
+            return page
 
-    def _entry(
-        self, run_id: bytes, kind: EntryKind, found: tuple[Any, ...], previous: int | None
-    ) -> Entry:
-        number, before, payload, stored = found
-        sound = isinstance(payload, bytes) and isinstance(number, int)
-        follows = previous is None or before == previous
-        if not (
-            sound
-            and follows
-            and entry_seal(run_id, KIND_NUMBERS[kind], number, before, payload) == stored
+    def _checked(
+        self, run_id: bytes, kind: int, before: int, values: tuple[Any, ...]
+    ) -> tuple[int, bytes]:
+        number, previous, payload, stored = values
+        if (
+            not isinstance(payload, bytes)
+            or entry_seal(run_id, kind, number, previous, payload) != stored
+            or previous > before
         ):
             raise damaged_run(self._name, run_id)
-        return Entry(kind, number, payload)
+        return number, payload
 
     @contextlib.contextmanager
     def _snapshot(self) -> Iterator[sqlite3.Connection]:
-        """A connection whose reads all see the same moment.
+        connection = self._taken()
+        try:
+            connection.execute("BEGIN")
+            yield connection
+        except (sqlite3.Error, UnicodeError) as error:
+            raise JournalError(
+                f"the journal {self._name} cannot be read ({reason(error)})"
+            ) from error
+        finally:
+            self._give_back(connection)
 
-        Raises:
-            JournalError: The journal is closed, or its file cannot be read.
-        """
+    def _taken(self) -> sqlite3.Connection:
         with self._lock:
             if self._closed:
                 raise refusals.closed()
-            connection = self._idle.pop() if self._idle else None
+            if self._idle:
+                return self._idle.pop()
         try:
-            connection = connection or connected(self._path)
-            connection.execute("BEGIN")
-            yield connection
-            connection.execute("COMMIT")
-        except (sqlite3.Error, OSError, ValueError, TypeError, AssertionError) as error:
-            if connection is not None:
-                connection.close()
-            raise damaged(self._name, str(error) or type(error).__name__) from error
-        except BaseException:
-            if connection is not None:
-                connection.close()
-            raise
+            connection = connected(self._path)
+            connection.execute("PRAGMA query_only = ON")
+        except sqlite3.Error as error:
+            raise JournalError(
+                f"the journal {self._name} cannot be read ({reason(error)})"
+            ) from error
+        return connection
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            connection.rollback()
         with self._lock:
             if not self._closed and len(self._idle) < _KEPT_OPEN:
                 self._idle.append(connection)

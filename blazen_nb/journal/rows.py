@@ -13,16 +13,16 @@ from blazen_nb.updates import Outcome
 KIND_NUMBERS: dict[EntryKind, int] = {"tick": 0, "update": 1}
 _OUTCOMES = frozenset(get_args(Outcome))
 
-RUN_COLUMNS = (
-    "id, run_id, identity, namespace, client, workflow_name, started_at, code, sum, "
-    "outcome, ended_at, last_tick, last_update, state_sum"
+SELECT_RUNS = (
+    "SELECT id, run_id, identity, namespace, client, workflow_name, started_at, code, sum, "
+    "outcome, ended_at, last_tick, last_update, size, state_sum FROM runs "
 )
 _SEALED = slice(1, 8)
-_STATE = slice(9, 13)
+_STATE = slice(9, 14)
 
 
 class RunRow:
-    """A row of ``runs``.
+    """A row of SELECT_RUNS.
 
     Raises:
         JournalError: It is not what was written.
@@ -34,8 +34,10 @@ class RunRow:
         self._row = row
         self.id: int = row[0]
         self.run_id: bytes = row[1]
-        if seal(*row[_SEALED]) != row[8] or state_seal(self.run_id, *row[_STATE]) != row[13]:
+        if seal(*row[_SEALED]) != row[8] or state_seal(self.run_id, *row[_STATE]) != row[14]:
             raise damaged_run(journal, self.run_id)
+        self.size: int = row[13]
+        """Bytes of its payloads."""
         self.last: dict[EntryKind, int] = {"tick": row[11], "update": row[12]}
 
     @property
@@ -70,7 +72,7 @@ class RunRow:
 
 
 def run_values(run: JournaledRun) -> tuple[Any, ...]:
-    """The values of a run that begins, in the order of RUN_COLUMNS without ``id``."""
+    """The values of a run that begins, in the order of SELECT_RUNS without ``id``."""
     sealed = (
         run.run_id,
         run.identity,
@@ -80,15 +82,20 @@ def run_values(run: JournaledRun) -> tuple[Any, ...]:
         float(run.started_at),
         json.dumps(run.code),
     )
-    state = (None, None, 0, 0)
+    state = (None, None, 0, 0, len(run.start))
     return (*sealed, seal(*sealed), *state, state_seal(run.run_id, *state))
 
 
 def state_seal(
-    run_id: bytes, outcome: str | None, ended_at: float | None, last_tick: int, last_update: int
+    run_id: bytes,
+    outcome: str | None,
+    ended_at: float | None,
+    last_tick: int,
+    last_update: int,
+    size: int,
 ) -> int:
     """The checksum of what changes while a run goes on."""
-    return seal(run_id, outcome, ended_at, last_tick, last_update)
+    return seal(run_id, outcome, ended_at, last_tick, last_update, size)
 
 
 def part_seal(run_id: bytes, part: str, payload: bytes) -> int:

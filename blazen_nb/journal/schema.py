@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from blazen_nb.errors import JournalError
+from blazen_nb.journal.migrations import MIGRATIONS
+from blazen_nb.journal.sums import seal
 
 APPLICATION_ID = 0x426C4E62
 """``BlNb``: says that a SQLite file is a journal of this package."""
@@ -19,33 +20,6 @@ BUSY_SECONDS = 10.0
 """SQLite's locks are held for moments; whoever meets one waits so long."""
 
 
-def _create(connection: sqlite3.Connection) -> None:
-    # What each open looks at, and every list of runs, is in narrow rows; payloads lie elsewhere.
-    # ``previous`` and the last numbers tell where entries were lost.
-    connection.execute("""
-        CREATE TABLE runs (
-            id INTEGER PRIMARY KEY, run_id BLOB NOT NULL UNIQUE, identity TEXT NOT NULL, namespace TEXT NOT NULL,
-            client TEXT NOT NULL, workflow_name TEXT NOT NULL, started_at REAL NOT NULL, code TEXT NOT NULL,
-            sum INTEGER NOT NULL, outcome TEXT, ended_at REAL, last_tick INTEGER NOT NULL,
-            last_update INTEGER NOT NULL, state_sum INTEGER NOT NULL)
-        """)
-    connection.execute("""
-        CREATE TABLE payloads (
-            run INTEGER NOT NULL, part TEXT NOT NULL, payload BLOB NOT NULL, sum INTEGER NOT NULL,
-            PRIMARY KEY (run, part)) WITHOUT ROWID
-        """)
-    connection.execute("""
-        CREATE TABLE entries (
-            run INTEGER NOT NULL, kind INTEGER NOT NULL, number INTEGER NOT NULL, previous INTEGER NOT NULL,
-            payload BLOB NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY (run, kind, number)) WITHOUT ROWID
-        """)
-    connection.execute("""
-        CREATE TABLE code (digest TEXT NOT NULL PRIMARY KEY, code BLOB NOT NULL, sum INTEGER NOT NULL) WITHOUT ROWID
-        """)
-
-
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create,)
-"""The first makes format 1 of nothing, the next format 2 of that; never changed once released."""
 FORMAT = len(MIGRATIONS)
 
 
@@ -63,12 +37,11 @@ def ready(path: Path) -> None:
             path.chmod(0o600)
         with closing(connected(path)) as connection:
             _migrate(path, connection)
-            _check_runs(path, connection)
-    except UnicodeError:  # SQLite names what is wrong by a text that is damaged, too
-        raise damaged(path.name, "it names things by bytes that are no text") from None
-    except sqlite3.Error as error:
+            _check_tables(path, connection)
+    except (sqlite3.Error, UnicodeError) as error:
+        # In a damaged file names may be no text any more.
         raise JournalError(
-            f"the journal {path.name} cannot be opened ({error}): move it away to begin a new one"
+            f"the journal {path.name} cannot be opened ({reason(error)}): move it away to begin a new one"
         ) from error
     except OSError as error:
         raise JournalError(
@@ -144,15 +117,31 @@ def _upgrade(connection: sqlite3.Connection, found: int) -> None:
     for migrate in MIGRATIONS[found:]:
         migrate(connection)
     connection.execute(f"PRAGMA user_version = {FORMAT}")
+    connection.execute("INSERT OR REPLACE INTO seals VALUES ('tables', ?)", (_tables(connection),))
     connection.execute("COMMIT")
 
 
-def _check_runs(path: Path, connection: sqlite3.Connection) -> None:
+def _tables(connection: sqlite3.Connection) -> int:
+    """The checksum of what says which columns there are: one byte there, and rows come in another order."""
+    definitions = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+    return seal(*(text for definition in definitions for text in definition))
+
+
+def _check_tables(path: Path, connection: sqlite3.Connection) -> None:
+    sealed = connection.execute("SELECT sum FROM seals WHERE what = 'tables'").fetchone()
+    if sealed != (_tables(connection),):
+        raise damaged(path.name, "its tables are not what they were")
     # A run that is lost from this table or its index would look like one that never was. The other tables need
     # no look at each open: rows that are missing there are noticed when their run is read.
     (found,) = connection.execute("PRAGMA integrity_check('runs')").fetchall()[0]
     if found != "ok":
         raise damaged(path.name, str(found))
+
+
+def reason(error: sqlite3.Error | UnicodeError) -> str:
+    """Why SQLite could not do it, without what is stored: it would quote a text that is damaged."""
+    text = str(error)
+    return "a text in it is damaged" if "decode" in text else text
 
 
 def damaged(name: str, what: str) -> JournalError:

@@ -1,8 +1,9 @@
-"""A journal in a file: SQLite with a write-ahead log, one thread that writes, and reads beside it."""
+"""The journal that outlives its process: one SQLite file on a local disk, one thread that writes."""
 
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,55 +11,51 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Literal
 
-from blazen_nb.errors import JournalError, ValidationError
-from blazen_nb.journal import refusals
+from blazen_nb.errors import JournalError
+from blazen_nb.journal import refusals, schema
 from blazen_nb.journal.file_lock import FileLock
 from blazen_nb.journal.protocol import BEGUN, Entry, EntryKind, JournaledRun, Pruned, Retention
 from blazen_nb.journal.reading import Reader
-from blazen_nb.journal.schema import connected, ready
+from blazen_nb.journal.retention import beyond, pruned
 from blazen_nb.journal.writer import Writer
+from blazen_nb.journal.writing import Tables
 from blazen_nb.updates import Outcome
 
+_RUNS_AT_ONCE = 128
+_LOG_BYTES = 8 << 20
 Synchronous = Literal["FULL", "NORMAL"]
-
-VACUUM_PAGES = 4096
-"""So much of the file is given back with each pruning at most, 16 MiB: nobody waits long for that."""
 
 
 class SqliteJournal:
-    """Keeps runs in a file on a local disk. Thread-safe.
+    """Keeps runs in a file of its own, which no other journal can open meanwhile.
 
     Args:
-        path: The file; it and its folder are made where they are missing, readable by this user only.
-        synchronous: ``"FULL"``: what is acknowledged outlives a power cut. ``"NORMAL"``: it outlives the end of the
-            process, however that ends, and a power cut may take the last moments; writes take less than half as long.
+        path: The file, on a local disk; it and its folder are made where they are missing, for this user alone.
+        synchronous: ``FULL``: what was acknowledged outlives a loss of power, too. ``NORMAL``: it outlives the
+            process, and the latest may be lost with the machine.
         clock: Seconds since the epoch.
 
     Raises:
-        ValidationError: There is no such mode.
-        JournalError: Somebody else has the file open, it is no journal, newer than this version, damaged, or cannot be
-            written.
+        JournalError: Somebody else has the file, or it is no journal, newer than this version, damaged, or cannot be
+            written; it is left as it was.
     """
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | os.PathLike[str],
         *,
         synchronous: Synchronous = "FULL",
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if synchronous not in ("FULL", "NORMAL"):
-            raise ValidationError(f'synchronous is "FULL" or "NORMAL", not {synchronous!r}')
-        self.path = Path(path)
+        # Links to one file would otherwise have a lock each.
+        path = Path(path).expanduser().resolve()
         self._clock = clock
-        _make_folder(self.path)
-        self._lock = FileLock(self.path)
+        _make_folder(path)
+        self._lock = FileLock(path)
         try:
-            ready(self.path)
-            self._reader = Reader(self.path)
-            connection = connected(self.path)
-            connection.execute(f"PRAGMA synchronous = {synchronous}")
-            self._writer = Writer(connection, self.path.name)
+            schema.ready(path)
+            self._writer = Writer(_for_writing(path, synchronous), path.name)
+            self._reader = Reader(path)
         except BaseException:
             self._lock.release()
             raise
@@ -79,8 +76,7 @@ class SqliteJournal:
 
     def append(self, run_id: bytes, entries: Sequence[Entry]) -> Future[None]:
         """As the protocol says."""
-        kept = tuple(entries)
-        return self._writer.write(lambda tables: tables.append(run_id, kept))
+        return self._writer.write(lambda tables: tables.append(run_id, entries))
 
     def end(self, run_id: bytes, outcome: Outcome, ended_at: float, result: bytes) -> Future[None]:
         """As the protocol says."""
@@ -100,34 +96,28 @@ class SqliteJournal:
 
     def forget(self, run_ids: Iterable[bytes]) -> Future[None]:
         """As the protocol says."""
-        going = tuple(run_ids)
-        return self._writer.write(lambda tables: tables.forget(going))
+        them = tuple(run_ids)
+        return self._writer.write(lambda tables: tables.forget(them))
 
     def prune(self, retention: Retention) -> Pruned:
-        """As the protocol says; what is free of the file is given back, some of it each time."""
-        now = self._clock()
-        pruned = self._writer.write(lambda tables: tables.prune(retention, now)).result()
-        self._writer.write(lambda tables: tables.shrink(VACUUM_PAGES)).result()
-        return pruned
+        """As the protocol says."""
+        held = self._reader.holdings()
+        going = beyond(held.ended, held.unfinished_size, retention, self._clock())
+        # In parts: whoever starts a run meanwhile waits for one of them, not for all.
+        for first in range(0, len(going), _RUNS_AT_ONCE):
+            self.forget(run.run_id for run in going[first : first + _RUNS_AT_ONCE]).result()
+        if held.all_are_whole:
+            self._writer.write(lambda tables: tables.forget_code(held.named)).result()
+        while self._writer.write(Tables.shrink).result():
+            pass
+        return pruned(going)
 
     def close(self) -> None:
         """As the protocol says."""
+        _open.discard(self)
         self._writer.close()
         self._reader.close()
         self._lock.release()
-
-    def _leave(self) -> None:
-        self._writer.leave()
-
-
-def journal_path(node_id: str) -> Path:
-    """Where the journal of the peer of this name lies, unless its user says otherwise; nothing is made.
-
-    The user's state folder: ``$XDG_STATE_HOME/blazen_nb/journals``, by default below ``~/.local/state``.
-    """
-    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    safe = "".join(c if c.isalnum() or c in "-_." else f"%{ord(c):02x}" for c in node_id)
-    return Path(state).expanduser() / "blazen_nb" / "journals" / f"{safe.lstrip('.') or 'peer'}.db"
 
 
 def _make_folder(path: Path) -> None:
@@ -135,18 +125,27 @@ def _make_folder(path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise JournalError(
-            f"the folder of the journal {path.name} cannot be made ({error.strerror}): choose another file"
+            f"the folder of the journal {path.name} cannot be made ({error.strerror})"
         ) from error
+
+
+def _for_writing(path: Path, synchronous: Synchronous) -> sqlite3.Connection:
+    try:
+        connection = schema.connected(path)
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        # After a burst the write-ahead log would keep the size that it once had.
+        connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
+        return connection
+    except sqlite3.Error as error:
+        raise JournalError(f"the journal {path.name} cannot be opened ({error})") from error
 
 
 _open: weakref.WeakSet[SqliteJournal] = weakref.WeakSet()
 
 
 def _leave_in_child() -> None:
-    # A forked child has neither the thread that writes nor any business with the file.
     for journal in list(_open):
-        journal._leave()
+        journal._writer.leave()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_leave_in_child)
+os.register_at_fork(after_in_child=_leave_in_child)

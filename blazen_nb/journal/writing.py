@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
-from blazen_nb.journal import refusals, retention
-from blazen_nb.journal.protocol import BEGUN, Entry, EntryKind, JournaledRun, Pruned, Retention
+from blazen_nb.journal import refusals
+from blazen_nb.journal.protocol import BEGUN, Entry, EntryKind, JournaledRun
 from blazen_nb.journal.rows import (
     KIND_NUMBERS,
-    RUN_COLUMNS,
+    SELECT_RUNS,
     RunRow,
     code_seal,
     entry_seal,
@@ -21,27 +20,26 @@ from blazen_nb.journal.rows import (
 )
 from blazen_nb.updates import Outcome
 
-_RUN_VALUES = RUN_COLUMNS.removeprefix("id, ")
 _BEGIN = (
-    f"INSERT INTO runs ({_RUN_VALUES}) VALUES ({', '.join('?' * len(_RUN_VALUES.split(',')))}) "
-    "ON CONFLICT (run_id) DO NOTHING"
+    "INSERT INTO runs (run_id, identity, namespace, client, workflow_name, started_at, code, sum, "
+    "outcome, ended_at, last_tick, last_update, size, state_sum) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id) DO NOTHING"
 )
 _PART = "INSERT INTO payloads (run, part, payload, sum) VALUES (?, ?, ?, ?)"
 _ENTRY = "INSERT INTO entries (run, kind, number, previous, payload, sum) VALUES (?, ?, ?, ?, ?, ?)"
+_SIZE_OF_KIND = "SELECT COALESCE(SUM(LENGTH(payload)), 0) FROM entries WHERE run = ? AND kind = ?"
 _STATE = (
-    "UPDATE runs SET outcome = ?, ended_at = ?, last_tick = ?, last_update = ?, state_sum = ? "
-    "WHERE id = ?"
-)
-_SIZES = (
-    "SELECT run_id, ended_at, "
-    "(SELECT IFNULL(SUM(LENGTH(payload)), 0) FROM payloads WHERE run = runs.id)"
-    " + (SELECT IFNULL(SUM(LENGTH(payload)), 0) FROM entries WHERE run = runs.id) "
-    "FROM runs WHERE outcome IS {}"
+    "UPDATE runs SET outcome = ?, ended_at = ?, last_tick = ?, last_update = ?, size = ?, "
+    "state_sum = ? WHERE id = ?"
 )
 _CODE = (
     "INSERT INTO code (digest, code, sum) VALUES (?, ?, ?) "
     "ON CONFLICT (digest) DO UPDATE SET code = excluded.code, sum = excluded.sum"
 )
+
+
+_PAGES_AT_ONCE = 1024
+"""Others that write wait so long."""
 
 
 @dataclass(slots=True)
@@ -50,6 +48,7 @@ class _Open:
 
     id: int
     last: dict[EntryKind, int]
+    size: int
     outcome: Outcome | None = None
     ended_at: float | None = None
 
@@ -70,9 +69,11 @@ class Tables:
         self._open: dict[bytes, _Open] = {}
         self._changed: dict[bytes, _Open] = {}
         self._code: set[str] = set()
+        self._named_lately: set[str] = set()
 
     def keep_code(self, digest: str, code: bytes) -> None:
         """As the protocol says."""
+        self._named_lately.add(digest)
         if digest not in self._code:
             self._execute(_CODE, (digest, code, code_seal(digest, code)))
             self._code.add(digest)
@@ -83,8 +84,11 @@ class Tables:
         if not cursor.rowcount:
             return False
         assert cursor.lastrowid is not None
-        self._open[run.run_id] = _Open(cursor.lastrowid, {"tick": BEGUN, "update": BEGUN})
+        self._open[run.run_id] = _Open(
+            cursor.lastrowid, {"tick": BEGUN, "update": BEGUN}, len(run.start)
+        )
         self._keep_part(run.run_id, cursor.lastrowid, "start", run.start)
+        self._named_lately.update(run.code)
         return True
 
     def append(self, run_id: bytes, entries: Sequence[Entry]) -> None:
@@ -97,6 +101,7 @@ class Tables:
             sum_ = entry_seal(run_id, kind, entry.number, previous, entry.payload)
             rows.append((run.id, kind, entry.number, previous, entry.payload, sum_))
             run.last[entry.kind] = entry.number
+            run.size += len(entry.payload)
         self._connection.executemany(_ENTRY, rows)
         self._changed[run_id] = run
 
@@ -104,11 +109,9 @@ class Tables:
         """As the protocol says."""
         run = self._unfinished(run_id)
         self._keep_part(run_id, run.id, "result", result)
+        run.size += len(result)
         if run.last["tick"] != BEGUN:
-            self._execute(
-                "DELETE FROM entries WHERE run = ? AND kind = ?", (run.id, KIND_NUMBERS["tick"])
-            )
-            run.last["tick"] = BEGUN
+            self._forget_ticks(run)
         run.outcome, run.ended_at = outcome, float(ended_at)
         self._changed[run_id] = run
         del self._open[run_id]
@@ -124,39 +127,21 @@ class Tables:
                 self._execute("DELETE FROM payloads WHERE run = ?", row)
                 self._execute("DELETE FROM runs WHERE id = ?", row)
 
-    def prune(self, limits: Retention, now: float) -> Pruned:
-        """As the protocol says."""
-        self.settle()
-        going = retention.beyond(self._ended(), self._unfinished_size(), limits, now)
-        self.forget([run.run_id for run in going])
-        self._forget_code()
-        return retention.pruned(going)
+    def forget_code(self, but: Container[str]) -> None:
+        """Code that is not among these, and was not named since the last time, is not there any more."""
+        digests = [digest for (digest,) in self._execute("SELECT digest FROM code")]
+        going = [it for it in digests if it not in but and it not in self._named_lately]
+        self._connection.executemany("DELETE FROM code WHERE digest = ?", zip(going))
+        self._code.difference_update(going)
+        self._named_lately.clear()
 
-    def shrink(self, pages: int) -> None:
-        """So many free pages of the file are given back at most."""
+    def shrink(self) -> bool:
+        """Give some free pages of the file back; whether there are more."""
         (free,) = self._execute("PRAGMA freelist_count").fetchone()
-        for _ in range(min(free, pages)):
-            # One by one: Python's sqlite3 takes one step of a statement that gives no rows, and that frees one page.
+        # Page by page: Python takes one step of this statement, and frees one page whatever it asks for.
+        for _ in range(min(free, _PAGES_AT_ONCE)):
             self._execute("PRAGMA incremental_vacuum(1)")
-
-    def _ended(self) -> list[retention.EndedRun]:
-        return [
-            retention.EndedRun(run_id, ended_at, size)
-            for run_id, ended_at, size in self._execute(_SIZES.format("NOT NULL"))
-        ]
-
-    def _unfinished_size(self) -> int:
-        return sum(size for _, _, size in self._execute(_SIZES.format("NULL")))
-
-    def _forget_code(self) -> None:
-        named: set[str] = set()
-        for (code,) in self._execute("SELECT code FROM runs WHERE outcome IS NULL"):
-            named.update(json.loads(code))
-        stored = {digest for (digest,) in self._execute("SELECT digest FROM code")}
-        gone = stored - named - self._code
-        self._connection.executemany("DELETE FROM code WHERE digest = ?", [(d,) for d in gone])
-        # What was kept since the last time may be about to be named; the next time it has been, or goes.
-        self._code.clear()
+        return bool(free > _PAGES_AT_ONCE)
 
     def settle(self) -> None:
         """The rows of all runs that changed say so: once a transaction, however much was appended."""
@@ -169,24 +154,29 @@ class Tables:
     def _keep_part(self, run_id: bytes, id_: int, part: str, payload: bytes) -> None:
         self._execute(_PART, (id_, part, payload, part_seal(run_id, part, payload)))
 
+    def _forget_ticks(self, run: _Open) -> None:
+        ticks = (run.id, KIND_NUMBERS["tick"])
+        ((size,),) = self._execute(_SIZE_OF_KIND, ticks)
+        self._execute("DELETE FROM entries WHERE run = ? AND kind = ?", ticks)
+        run.size -= size
+        run.last["tick"] = BEGUN
+
     def _unfinished(self, run_id: bytes) -> _Open:
         run = self._open.get(run_id)
         if run is not None:
             return run
         if run_id in self._changed:
             raise refusals.has_ended(run_id)
-        found = self._execute(
-            f"SELECT {RUN_COLUMNS} FROM runs WHERE run_id = ?", (run_id,)
-        ).fetchone()
+        found = self._execute(SELECT_RUNS + "WHERE run_id = ?", (run_id,)).fetchone()
         if found is None:
             raise refusals.not_there(run_id)
         row = RunRow(found, self._name)
         if row.outcome is not None:
             raise refusals.has_ended(run_id)
-        run = self._open[run_id] = _Open(row.id, row.last)
+        run = self._open[run_id] = _Open(row.id, row.last, row.size)
         return run
 
 
 def _state(run_id: bytes, run: _Open) -> tuple[str | float | int | None, ...]:
-    values = (run.outcome, run.ended_at, run.last["tick"], run.last["update"])
+    values = (run.outcome, run.ended_at, run.last["tick"], run.last["update"], run.size)
     return (*values, state_seal(run_id, *values), run.id)

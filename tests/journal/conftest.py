@@ -1,8 +1,8 @@
-"""Both journals, for the one contract that they keep."""
+"""A journal of each kind."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,31 +10,29 @@ import pytest
 from blazen_nb.journal import Journal
 from blazen_nb.journal.memory import MemoryJournal
 from blazen_nb.journal.sqlite import SqliteJournal
+from tests.journal.stories import STARTED
 
 
-class Now:
-    """Seconds since the epoch, as a test says."""
+def _now() -> float:
+    return STARTED + 1000.0
 
-    def __init__(self) -> None:
-        self.seconds = 1_000_000.0
 
-    def __call__(self) -> float:
-        return self.seconds
+_KINDS: dict[str, Callable[[Path], Journal]] = {
+    "memory": lambda _: MemoryJournal(clock=_now),
+    "sqlite": lambda path: SqliteJournal(path, clock=_now),
+    "sqlite-normal": lambda path: SqliteJournal(path, clock=_now, synchronous="NORMAL"),
+}
 
 
 @pytest.fixture
-def now() -> Now:
-    """The journals' clock."""
-    return Now()
+def path(tmp_path: Path) -> Path:
+    """Where a journal's file may be."""
+    return tmp_path / "state" / "peer.db"
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def journal(request: pytest.FixtureRequest, tmp_path: Path, now: Now) -> Iterator[Journal]:
-    """An empty journal of each kind."""
-    kept: Journal = (
-        MemoryJournal(clock=now)
-        if request.param == "memory"
-        else SqliteJournal(tmp_path / "runs.db", clock=now)
-    )
-    yield kept
-    kept.close()
+@pytest.fixture(params=_KINDS)
+def journal(request: pytest.FixtureRequest, path: Path) -> Iterator[Journal]:
+    """One of each kind, a thousand seconds after the runs of ``stories`` began."""
+    made = _KINDS[request.param](path)
+    yield made
+    made.close()
