@@ -10,7 +10,6 @@ two processes, however that ends. It is sealed, so that neither can shrink it un
 
 from __future__ import annotations
 
-import fcntl
 import hmac
 import mmap
 import os
@@ -162,7 +161,9 @@ def is_own_user(sock: socket.socket) -> bool:
 
 
 def new_segment() -> int:
-    """The descriptor of a segment's memory, sealed; the caller closes it."""
+    """The descriptor of a segment's memory, sealed; the caller closes it. On Linux only, as what follows."""
+    import fcntl  # which Windows does not have
+
     descriptor = os.memfd_create("blazen-nb-bulk", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.ftruncate(descriptor, SEGMENT_BYTES)
     seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
@@ -172,6 +173,8 @@ def new_segment() -> int:
 
 def is_segment(descriptor: int) -> bool:
     """Whether what came is as large as it must be, and cannot be made smaller: reading would end this process."""
+    import fcntl
+
     try:
         seals = fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
     except OSError:
