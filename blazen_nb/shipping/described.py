@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from blazen_nb.events import is_json
-from blazen_nb.shipping.arrays import ARRAY, SCALAR, array_codec_takes
+from blazen_nb.shipping.codecs.registry import codec_for
 from blazen_nb.shipping.modules import notebook_name
 from blazen_nb.shipping.pickling import PLAIN
 
@@ -30,7 +30,7 @@ class Described:
     """What a value is."""
 
     type_tag: str
-    """The codec that writes it: ``json``, ``bytes``, ``ndarray``, ``npscalar`` or ``pickle``."""
+    """The codec that writes it: ``json``, ``bytes``, ``ndarray``, ..., ``pickle``."""
     type_name: str
     """``numpy.ndarray``."""
     shape: tuple[int, ...] | None = None
@@ -78,8 +78,10 @@ def tag_of(value: Any) -> str:
     """The codec that writes the value."""
     if type(value) is bytes:
         return BYTES
-    if array_codec_takes(value):
-        return ARRAY if type(value).__name__ == "ndarray" else SCALAR
+    with suppress(Exception):  # a user's own codec may raise anything
+        codec = codec_for(value)
+        if codec is not None:
+            return codec.tag
     try:
         return JSON if is_json(value) else PLAIN
     except RecursionError:  # it contains itself
