@@ -64,13 +64,18 @@ def describe(value: Any) -> Described:
     kind = type(value)
     module = notebook_name(kind.__module__)
     own = module in ("builtins", "__main__") or module.startswith("blazen_ns_")
+    about: dict[str, Any] = {
+        "shape": _asked(value, "shape", _shape),
+        "dtype": _asked(value, "dtype", str) or "",
+        "size": _size(value),
+        "device": _asked(value, "device", str) or "",
+    }
+    with suppress(Exception):  # nor need a codec be there, or say anything
+        about |= codec_for(value).about(value)  # type: ignore[union-attr]
     return Described(
         type_tag=tag_of(value),
         type_name=kind.__qualname__ if own else f"{module}.{kind.__qualname__}",
-        shape=_asked(value, "shape", _shape),
-        dtype=_asked(value, "dtype", str) or "",
-        size=_size(value),
-        device=_asked(value, "device", str) or "",
+        **about,
     )
 
 

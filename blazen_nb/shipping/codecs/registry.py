@@ -6,14 +6,22 @@ from typing import Any
 
 from blazen_nb.errors import BlazenError, EncodeError, ValidationError, text_of
 from blazen_nb.shipping.codecs.arrays import ArrayCodec, ScalarCodec
+from blazen_nb.shipping.codecs.images import ImageCodec
 from blazen_nb.shipping.codecs.protocol import Codec, Encoded
+from blazen_nb.shipping.codecs.sparse import SparseCodec
+from blazen_nb.shipping.codecs.tensors import TensorCodec
 from blazen_nb.shipping.modules import notebook_name
 
 _RESERVED = frozenset({"json", "bytes", "pickle", "ref", "buffers"})
 _LONGEST_TAG = 64
 
+_tensors = TensorCodec()
 _BUILT_IN: dict[str, tuple[Codec, ...]] = {
     "numpy": (ArrayCodec(), ScalarCodec()),
+    "torch": (_tensors,),
+    "collections": (_tensors,),
+    "PIL": (ImageCodec(),),
+    "scipy": (SparseCodec(),),
 }
 """By the first part of the name of the module that defines a value's type: others need not be asked."""
 

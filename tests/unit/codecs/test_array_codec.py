@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from blazen_nb.errors import BlazenError, EncodeError
-from blazen_nb.shipping.values import decode_leaf, encode_leaf
+from blazen_nb.shipping.values import decode_leaf
 from tests.unit.codecs.crossing import BOTH_WAYS, in_bulk, inline, opened, tag_of, taken_apart
 
 MIB = 1 << 20
