@@ -74,12 +74,16 @@ class Journal(Protocol):
 
     The futures of the writing calls are done once what they wrote outlives the process (``fsync`` included unless the
     journal was told otherwise), and fail with JournalError where it does not; their callbacks run on the journal's own
-    thread and must be brief. A journal that has failed refuses all that is written later with the same error, and what
-    was written before can still be read.
+    thread, or at once where the future is done already, and must be brief. They cannot be cancelled. A journal that has
+    failed refuses all that is written later with the same error, and what was written before can still be read.
     """
 
     def keep_code(self, digest: str, code: bytes) -> None:
-        """This code is there for runs that name its digest; written no later than what follows."""
+        """This code is there for runs that name its digest; written no later than what follows.
+
+        Say it again before each ``begin`` that names it, which costs next to nothing where it is there: code that no
+        unfinished run names goes with the second ``prune`` after it was kept.
+        """
 
     def code(self, digest: str) -> bytes:
         """The code of this digest.
@@ -92,10 +96,17 @@ class Journal(Protocol):
         """The run is there; the future's result is False where it was there before, and then nothing has changed."""
 
     def append(self, run_id: bytes, entries: Sequence[Entry]) -> Future[None]:
-        """These entries are the run's newest, all of them or none."""
+        """These entries are the run's newest, all of them or none.
+
+        The future fails, and the journal goes on, where the run is not there or has ended, or where a number does not
+        ascend.
+        """
 
     def end(self, run_id: bytes, outcome: Outcome, ended_at: float, result: bytes) -> Future[None]:
-        """The run has ended; its ticks and code may be forgotten, its updates and result stay readable."""
+        """The run has ended; its ticks are forgotten, its code may be, its updates and result stay readable.
+
+        The future fails, and the journal goes on, where the run is not there or has ended before.
+        """
 
     def run(self, run_id: bytes) -> JournaledRun | None:
         """The run, None where it is not (any more) there.
@@ -105,7 +116,7 @@ class Journal(Protocol):
         """
 
     def runs(self, *, unfinished: bool = False) -> list[JournaledRun]:
-        """All runs, or only those without an outcome, the newest first; without their ``result``.
+        """All runs, or only those without an outcome, the newest first; without their ``start`` and ``result``.
 
         Raises:
             JournalError: They cannot be read.
@@ -114,8 +125,10 @@ class Journal(Protocol):
     def entries(self, run_id: bytes, kind: EntryKind, after: int = BEGUN) -> Iterator[Entry]:
         """Entries of the run whose number is above ``after``, in order, read as they are asked for.
 
+        None where the run is not there, and no ticks of one that has ended.
+
         Raises:
-            JournalError: They cannot be read, or one is damaged.
+            JournalError: They cannot be read, one is damaged or lost, or the run was forgotten meanwhile.
         """
 
     def forget(self, run_ids: Iterable[bytes]) -> Future[None]:
