@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 class Gate(Protocol):
     """Keeps the ticks of one run before it applies them."""
 
-    store: StateNamespace
-    """The state that the run's steps share."""
+    @property
+    def store(self) -> StateNamespace:
+        """The state that the run's steps share."""
 
     def holds(self, run: Run, tick: Tick) -> bool:
         """Whether the tick has to wait; ``run.feed(tick, kept=True)`` follows once it is kept, from any thread.

@@ -11,9 +11,12 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from blazen_nb.errors import ValidationError
+from blazen_nb.journal import Journal
+from blazen_nb.peer.durable.opening import opened
 from blazen_nb.peer.namespaces import check_exposed
 from blazen_nb.peer.parts import AcceptCode, PeerParts
 from blazen_nb.peer.running import Running
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger("blazen_nb.peer")
 
 
+Resume = Literal["auto", "manual"]
+
+
 class PeerServer:
     """A peer in this process. Making one binds nothing; ``start``, ``serve`` or ``aserve`` do, once.
 
@@ -48,6 +54,10 @@ class PeerServer:
             in this process run.
         expose: Objects that every namespace sees under these names: the objects themselves, no copy.
         limits: What it admits at once.
+        journal: Where runs are kept that outlive this process: a file, ``"memory"`` (for tests), or a Journal; None =
+            no run is durable. A file belongs to one peer at a time.
+        resume: ``"auto"``: runs that were cut off go on when the peer starts; ``"manual"``: once ``resume_runs`` is
+            called.
 
     Example:
         >>> from blazen_nb import PeerServer
@@ -66,6 +76,8 @@ class PeerServer:
         accept_code: AcceptCode | None = None,
         expose: Mapping[str, Any] | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        journal: Journal | str | Path | None = None,
+        resume: Resume = "auto",
     ) -> None:
         if not node_id:
             raise ValidationError("a peer needs a node ID: its name, as clients see it")
@@ -85,8 +97,15 @@ class PeerServer:
         self._tls = tls
         self._insecure = insecure
         check_exposed(expose or {})
+        if resume not in ("auto", "manual"):
+            raise ValidationError(f'resume is "auto" or "manual", not {resume!r}')
+        self._resume = resume
         self._parts = PeerParts(
-            node_id, limits, accept_code or ("never" if insecure else "authenticated"), expose or {}
+            node_id,
+            limits,
+            accept_code or ("never" if insecure else "authenticated"),
+            expose or {},
+            opened(journal),
         )
         self._lock = threading.Lock()
         self._state = "new"
@@ -122,8 +141,10 @@ class PeerServer:
                     else "this server was started before; one PeerServer serves once"
                 )
             self._state, self._access = "starting", access
-        running = Running(self._parts, TokenCheck(token), self._tls)
+        running = Running(self._parts, TokenCheck(token, made_here=access == "file"), self._tls)
         try:
+            if self._resume == "auto":
+                self.resume_runs()  # before anybody can ask for them
             bound = running.bind(where)
             running.file = self._written_file(bound, token)
         except BaseException:
@@ -224,6 +245,15 @@ class PeerServer:
             )
         return token, "token"
 
+    def resume_runs(self) -> None:
+        """Go on with the runs that an earlier process with this journal was cut off from; nothing without a journal.
+
+        Finished steps are not run again, what was in flight begins again. A run that cannot go on has failed then, with
+        the reason; plain cells are such.
+        """
+        if self._parts.durable is not None:
+            self._parts.durable.resume_all()
+
     # --- ending ----------------------------------------------------------------------------------------------
 
     def stop(self, grace: float = 0.0) -> None:
@@ -246,6 +276,8 @@ class PeerServer:
         if running is not None:
             self._parts.runs.drain(0)
             self._parts.runs.close()
+            if self._parts.durable is not None:
+                self._parts.durable.close()
             self._parts.refs.close()
             self._parts.devices.close()
             self._parts.namespaces.close()

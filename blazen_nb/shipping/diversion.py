@@ -1,5 +1,4 @@
-"""Leaves of a value that no codec writes: those that name a value elsewhere or one that is gone, and those whose bulk
-travels beside."""
+"""Leaves of a value that no codec writes: they name what is elsewhere, or gone, or whose bulk travels beside."""
 
 from __future__ import annotations
 

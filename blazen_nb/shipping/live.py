@@ -43,7 +43,11 @@ class _LiveLeaves:
 
     def take_rest(self, value: Any) -> Leaf | None:
         cls = type(value)
-        name = cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+        name = (
+            cls.__qualname__
+            if cls.__module__ == "builtins"
+            else f"{cls.__module__}.{cls.__qualname__}"
+        )
         return LIVE, f"a {name}".encode()
 
 
@@ -56,7 +60,9 @@ def keep(value: Any, home: str) -> EncodedValue:
     try:
         return encode(value, home=home, named=_EveryName(), diversion=_LiveLeaves())
     except BlazenError as error:  # it contains itself, or is nested too deeply
-        return encode(Gone(f"a value that cannot be kept: {text_of(error)}"), diversion=_LiveLeaves())
+        return encode(
+            Gone(f"a value that cannot be kept: {text_of(error)}"), diversion=_LiveLeaves()
+        )
 
 
 def open_kept(kept: EncodedValue, home: str) -> tuple[Any, list[str]]:

@@ -51,7 +51,7 @@ class JournalGate:
         submit: Callable[[Callable[[], None]], None],
         number: int = 0,
     ) -> None:
-        self.store = KeptState()
+        self._store = KeptState()
         self._run_id = run_id
         self._journal = journal
         self._writer = writer
@@ -62,6 +62,11 @@ class JournalGate:
         self._is_feeding = False
         self._has_failed = False
         self._is_closed = False
+
+    @property
+    def store(self) -> KeptState:
+        """See Gate."""
+        return self._store
 
     def holds(self, run: Run, tick: Tick) -> bool:
         """See Gate."""
@@ -87,7 +92,7 @@ class JournalGate:
             at=time.time(),
             seconds_left=run.seconds_left,
             usage=usage_message(run.usage.total),
-            state=self._writer.state(self.store.take_changes()),
+            state=self._writer.state(self._store.take_changes()),
             **self._writer.kind(tick),
         )
         self._number += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import deque
 from concurrent.futures import Future
@@ -21,6 +22,8 @@ class JournaledRecord(RunRecord):
     Where the journal fails the run ends, and what is told of that end is shown as it comes.
     """
 
+    is_durable = True
+
     def __init__(
         self,
         run_id: bytes,
@@ -36,7 +39,6 @@ class JournaledRecord(RunRecord):
         self._writing: deque[Future[None]] = deque()
         self._has_failed = False
         self._is_suspended = False
-        self.is_durable = True
 
     @classmethod
     def read(
@@ -104,15 +106,10 @@ class JournaledRecord(RunRecord):
             self._wake()
 
     @property
-    def _shown(self) -> int:
+    def _readable(self) -> int:
         return self._written
-
-    def _wake(self) -> None:
-        super()._wake()
 
 
 def _count(events: bytes) -> int:
-    import json
-
     found: list[Any] = json.loads(events) if events else []
     return len(found)
