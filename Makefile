@@ -23,7 +23,7 @@ export PROTO_PYTHON ?= $(wildcard $(CURDIR)/$(PROTO_VENV)/bin/python)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint types contracts unit kernels notebooks bench proto proto-tools peer-venvs binder clean
+.PHONY: help demo test lint types contracts unit faults kernels notebooks bench proto proto-tools peer-venvs binder clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | \
@@ -48,6 +48,9 @@ contracts: $(BIN)/.test  ## which layer may import which
 
 unit: $(BIN)/.test kernels  ## all tests but the notebooks; ARGS="tests/unit -k reducer" narrows it
 	$(BIN)/pytest $(ARGS)
+
+faults: $(BIN)/.test  ## the tests that break connections and processes, in their full length
+	BLAZEN_NB_FAULTS=full $(BIN)/pytest -s -o timeout=600 -o faulthandler_timeout=0 tests/faults tests/journal
 
 kernels: $(KERNELS)  ## ipykernels of other versions, for the tests that start them
 

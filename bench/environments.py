@@ -14,8 +14,8 @@ from subject import HERE
 FOLDER = Path(os.environ.get("BENCH_VENVS", HERE.parent / "build" / "bench-venvs"))
 REQUIREMENTS = {
     "blazen": ("blazen==0.6.74",),
-    "dask": ("distributed==2026.8.0", "psutil"),
-    "ipyparallel": ("ipyparallel==9.2.0", "psutil"),
+    "dask": ("distributed==2026.8.0", "psutil", "numpy"),
+    "ipyparallel": ("ipyparallel==9.2.0", "psutil", "numpy"),
 }
 """What goes into the environment of a subject that is not this project's; others run in the project's own."""
 INSTALL_SECONDS = 300

@@ -93,6 +93,18 @@ def rate_threads(call: Callable[[], Any], callers: int = 32) -> Sample:
     return {"value": sum(counts) / (time.perf_counter() - began), "n": sum(counts)}
 
 
+def bulk_rate(transfer: Callable[[], Any], size: int, passes: int = 3) -> Sample:
+    """GB (10**9 bytes) a second of a transfer of this many bytes, the median of some after a first one."""
+    transfer()
+    taken = []
+    for _ in range(passes):
+        began = time.perf_counter()
+        kept = transfer()
+        taken.append(time.perf_counter() - began)
+        del kept  # or the next one has less memory to go to
+    return {"value": size / median(taken) / 1e9, "best": size / min(taken) / 1e9}
+
+
 def spread(nanoseconds: list[int]) -> Sample:
     """Median and 99th percentile, in microseconds."""
     ordered = sorted(nanoseconds)

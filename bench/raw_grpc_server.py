@@ -6,12 +6,13 @@ import asyncio
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
 import grpc.aio
-from payload import EVENT_BYTES, EVENTS, RAW_PAYLOAD
+from payload import ARRAY_BYTES, EVENT_BYTES, EVENTS, MESSAGE_BYTES, RAW_PAYLOAD
 
 FRAME = 8 + len(RAW_PAYLOAD)
 """Bytes of a frame on the bidirectional stream: the call's ID and the payload."""
@@ -30,11 +31,30 @@ class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc carries no 
         return self._handlers.get(details.method)
 
 
+_BULK = memoryview(bytearray(ARRAY_BYTES))
+"""What is pushed, and pulled: memory that is there, so that only the transport counts."""
+
+
+def _push(messages: Iterator[bytes], _: Any) -> bytes:
+    at = 0
+    for message in messages:
+        _BULK[at : at + len(message)] = message
+        at += len(message)
+    return b""
+
+
+def _pull(_: bytes, __: Any) -> Iterator[bytes]:
+    for at in range(0, ARRAY_BYTES, MESSAGE_BYTES):
+        yield bytes(_BULK[at : at + MESSAGE_BYTES])
+
+
 def serve_sync() -> None:
     """Echo on a thread pool."""
     server = grpc.server(ThreadPoolExecutor(40))
     echo = grpc.unary_unary_rpc_method_handler(lambda request, _: request)
-    server.add_generic_rpc_handlers((Methods(echo=echo),))
+    push = grpc.stream_unary_rpc_method_handler(_push)
+    pull = grpc.unary_stream_rpc_method_handler(_pull)
+    server.add_generic_rpc_handlers((Methods(echo=echo, push=push, pull=pull),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     told = threading.Event()

@@ -45,7 +45,9 @@ class Row:
 UNARY = Figure("grpc", "unary", "raw gRPC unary echo")
 TASK = Figure("asyncio", "task", "a bare asyncio task")
 IMPORT_GRPC = Figure("startup", "import_grpc", "import grpc")
+LOCAL_CELL = Figure("notebook", "local", "the cell here")
 BATCHES = Figure("grpc", "batches", "raw gRPC stream of bytes, 500 in a message")
+COPY = Figure("blazen_nb", "copy", "array.copy() here")
 
 ROWS = (
     Row(
@@ -116,6 +118,18 @@ ROWS = (
         (Figure("blazen", "local_chain", "Blazen (Rust) here, a chain of 100 steps"),),
     ),
     Row(
+        "A6",
+        Figure("notebook", "remote", "%%blazen_remote 1 + 1, longer than the same cell here"),
+        "ms",
+        LOCAL_CELL,
+        Target(5),
+        Target(2),
+        (
+            Figure("notebook", "remote_quiet", "the same with --quiet"),
+            Figure("ipyparallel", "cell", "ipyparallel: %%px 1 + 1"),
+        ),
+    ),
+    Row(
         "B",
         Figure("blazen_nb", "events_async", "10,000 events of 100 bytes, AsyncRunHandle.events()"),
         "/s",
@@ -138,6 +152,54 @@ ROWS = (
         more_is_better=True,
     ),
     Row(
+        "C1",
+        Figure("blazen_nb", "put_tcp", "256 MiB array to the peer, over TCP"),
+        "GB/s",
+        Figure("grpc", "push", "raw gRPC to the server, messages of 1 MiB"),
+        Target(1.0, "ratio"),
+        Target(3.2),
+        (
+            Figure("blazen_nb", "put_grpc", "the same where only gRPC gets through"),
+            Figure("dask", "push", "Dask: scatter to a worker"),
+            Figure("ipyparallel", "push", "ipyparallel: push to an engine"),
+        ),
+        more_is_better=True,
+    ),
+    Row(
+        "C1",
+        Figure("blazen_nb", "fetch_tcp", "256 MiB array from the peer, over TCP"),
+        "GB/s",
+        Figure("grpc", "pull", "raw gRPC from the server, messages of 1 MiB"),
+        Target(1.0, "ratio"),
+        Target(2.6),
+        (
+            Figure("blazen_nb", "fetch_grpc", "the same where only gRPC gets through"),
+            Figure("dask", "pull", "Dask: gather from a worker"),
+            Figure("ipyparallel", "pull", "ipyparallel: pull from an engine"),
+        ),
+        more_is_better=True,
+    ),
+    Row(
+        "C2",
+        Figure("blazen_nb", "put_here", "256 MiB array to the peer, same host"),
+        "GB/s",
+        COPY,
+        Target(5.0),
+        Target(12.0),
+        (Figure("dask", "push", "Dask: scatter to a worker"),),
+        more_is_better=True,
+    ),
+    Row(
+        "C2",
+        Figure("blazen_nb", "fetch_here", "256 MiB array from the peer, same host"),
+        "GB/s",
+        COPY,
+        Target(5.0),
+        Target(12.0),
+        (Figure("dask", "pull", "Dask: gather from a worker"),),
+        more_is_better=True,
+    ),
+    Row(
         "D1",
         Figure("startup", "import", "import blazen_nb"),
         "ms",
@@ -152,7 +214,7 @@ ROWS = (
     ),
     Row(
         "D1",
-        Figure("startup", "load_ext", "%load_ext blazen_nb in a running kernel"),
+        Figure("notebook", "load_ext", "%load_ext blazen_nb in a running kernel"),
         "ms",
         IMPORT_GRPC,
         Target(150),

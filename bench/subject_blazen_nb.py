@@ -9,8 +9,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import bench_steps
-from measure import Sample, latency, latency_async, median, rate_async, rate_threads
-from payload import CHAIN, EVENT_BYTES, EVENTS, PAYLOAD, WAITING_RUNS
+import numpy as np
+from measure import Sample, bulk_rate, latency, latency_async, median, rate_async, rate_threads
+from payload import ARRAY_BYTES, CHAIN, EVENT_BYTES, EVENTS, PAYLOAD, WAITING_RUNS
 from subject import peer_process, serve
 
 from blazen_nb import AsyncPeerClient, Event, PeerClient, StartEvent, StopEvent, Workflow, step
@@ -51,6 +52,26 @@ class BlazenNb:
         """One run, blocking."""
         done = self._sync.run_remote_workflow("one", ["bench::one_plain"], PAYLOAD)
         assert done.result == PAYLOAD
+
+    def put(self, way: str) -> Sample:
+        """GB/s of an array to the peer."""
+        with self._on(way) as client:
+            array = np.arange(ARRAY_BYTES // 8)
+            return bulk_rate(lambda: client.put(array), ARRAY_BYTES)
+
+    def fetch(self, way: str) -> Sample:
+        """GB/s of an array from the peer."""
+        with self._on(way) as client:
+            array = np.arange(ARRAY_BYTES // 8)
+            ref = client.put(array)
+            assert (ref.fetch() == array).all()
+            return bulk_rate(ref.fetch, ARRAY_BYTES)
+
+    def _on(self, way: str) -> PeerClient:
+        """A client whose values go this way, and no other one where it works."""
+        client = PeerClient.connect(self._peer.word)
+        client._link.refs.sockets.ways = (way,)
+        return client
 
     async def events_async(self) -> Sample:
         """Events a second, from the run's start to the last one decoded."""
@@ -133,6 +154,13 @@ MEASURES: dict[str, Callable[[BlazenNb], Sample]] = {
     "events_async": lambda b: b.awaited(b.events_async()),
     "events_sync": BlazenNb.events_sync,
     "waiting": lambda b: b.awaited(b.waiting()),
+    "put_tcp": lambda b: b.put("tcp"),
+    "fetch_tcp": lambda b: b.fetch("tcp"),
+    "put_here": lambda b: b.put("unix"),
+    "fetch_here": lambda b: b.fetch("unix"),
+    "put_grpc": lambda b: b.put("none"),
+    "fetch_grpc": lambda b: b.fetch("none"),
+    "copy": lambda b: bulk_rate(np.arange(ARRAY_BYTES // 8).copy, ARRAY_BYTES),
 }
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from measure import Sample, latency, median, rate_threads
-from payload import EVENTS, PAYLOAD, event_text
+from measure import Sample, bulk_rate, latency, median, rate_threads
+from payload import ARRAY_BYTES, EVENTS, PAYLOAD, event_text
 from subject import import_time, serve
 
 TOPIC = "bench"
@@ -84,6 +84,19 @@ class Dask:
             taken.append(time.perf_counter() - began)
         return {"value": EVENTS / median(taken)}
 
+    def push(self) -> Sample:
+        """GB/s of an array to the worker."""
+        scatter = self._up.client.scatter
+        array = importlib.import_module("numpy").arange(ARRAY_BYTES // 8)
+        return bulk_rate(lambda: scatter(array, hash=False, direct=True), ARRAY_BYTES)
+
+    def pull(self) -> Sample:
+        """GB/s of an array from the worker."""
+        client = self._up.client
+        array = importlib.import_module("numpy").arange(ARRAY_BYTES // 8)
+        there = client.scatter(array, hash=False, direct=True)
+        return bulk_rate(lambda: client.gather(there, direct=True), ARRAY_BYTES)
+
     def ready(self) -> Sample:
         """Milliseconds until another cluster has answered."""
         began = time.perf_counter()
@@ -103,6 +116,8 @@ MEASURES: dict[str, Callable[[Dask], Sample]] = {
     "run": lambda dask: latency(dask.run),
     "rate": lambda dask: rate_threads(dask.run),
     "events": Dask.events,
+    "push": Dask.push,
+    "pull": Dask.pull,
     "import": lambda _: import_time("distributed"),
     "ready": Dask.ready,
     "memory": Dask.memory,

@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import grpc
 import grpc.aio
-from measure import Sample, latency, latency_async, median, rate_async, rate_threads
-from payload import EVENT_BYTES, EVENTS, RAW_PAYLOAD, WAITING_RUNS
+from measure import Sample, bulk_rate, latency, latency_async, median, rate_async, rate_threads
+from payload import (
+    ARRAY_BYTES,
+    EVENT_BYTES,
+    EVENTS,
+    MESSAGE_BYTES,
+    RAW_PAYLOAD,
+    WAITING_RUNS,
+)
 from raw_grpc_server import FRAME
 from subject import raw_grpc_process, serve
 
@@ -65,10 +72,29 @@ class RawGrpc:
         self._servers = [raw_grpc_process("sync"), raw_grpc_process("aio")]
         self._sync = grpc.insecure_channel(self._servers[0].word)
         self._echo = self._sync.unary_unary("/raw/echo")
+        self._bulk = bytearray(ARRAY_BYTES)
 
     def echo(self) -> None:
         """One call, blocking."""
         self._echo(RAW_PAYLOAD)
+
+    def push(self) -> None:
+        """An array's bytes to the server."""
+        bulk = memoryview(self._bulk)
+
+        def messages() -> Iterator[bytes]:
+            for at in range(0, ARRAY_BYTES, MESSAGE_BYTES):
+                yield bytes(bulk[at : at + MESSAGE_BYTES])
+
+        self._sync.stream_unary("/raw/push")(messages())
+
+    def pull(self) -> None:
+        """An array's bytes from the server."""
+        bulk, at = memoryview(self._bulk), 0
+        for message in self._sync.unary_stream("/raw/pull")(b""):
+            bulk[at : at + len(message)] = message
+            at += len(message)
+        assert at == ARRAY_BYTES
 
     def close(self) -> None:
         """End channels and servers."""
@@ -139,6 +165,8 @@ MEASURES: dict[str, Callable[[RawGrpc], Sample]] = {
     "unary_tasks": lambda raw: raw.with_channel(lambda c: rate_async(_unary(c))),
     "stream": lambda raw: raw.with_stream(latency_async),
     "stream_tasks": lambda raw: raw.with_stream(rate_async),
+    "push": lambda raw: bulk_rate(raw.push, ARRAY_BYTES),
+    "pull": lambda raw: bulk_rate(raw.pull, ARRAY_BYTES),
     "batches": lambda raw: raw.with_channel(_batches),
     "waiting": lambda raw: raw.with_channel(_waiting),
 }

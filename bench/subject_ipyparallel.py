@@ -11,8 +11,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from measure import RATE_SECONDS, Sample, latency
-from payload import PAYLOAD
+from kernel_cells import Kernel
+from measure import RATE_SECONDS, Sample, bulk_rate, latency
+from payload import ARRAY_BYTES, PAYLOAD
 from subject import import_time, serve
 
 IN_FLIGHT = 32
@@ -37,9 +38,12 @@ class Ipyparallel:
         self._client.wait_for_engines(1, interactive=False)
         self._engine = self._client[0]
         self._pid = self._engine.apply_sync(os.getpid)
+        self._kernel: Kernel | None = None
 
     def close(self) -> None:
         """End the cluster."""
+        if self._kernel is not None:
+            self._kernel.close()
         self._client.close()
         self._cluster.stop_cluster_sync()
         self._folder.cleanup()
@@ -61,6 +65,24 @@ class Ipyparallel:
             call.get()
         return {"value": count / taken, "n": count}
 
+    def cell(self) -> Sample:
+        """Milliseconds that ``%%px`` adds to a cell of a kernel."""
+        if self._kernel is None:
+            where = f"profile_dir={self._cluster.profile_dir!r}, cluster_id={self._cluster.cluster_id!r}"
+            self._kernel = Kernel(f"import ipyparallel\nipyparallel.Client({where})[:].activate()")
+        return self._kernel.added("%%px\n1 + 1", "1 + 1")
+
+    def push(self) -> Sample:
+        """GB/s of an array to the engine."""
+        array = importlib.import_module("numpy").arange(ARRAY_BYTES // 8)
+        return bulk_rate(lambda: self._engine.push({"array": array}, block=True), ARRAY_BYTES)
+
+    def pull(self) -> Sample:
+        """GB/s of an array from the engine."""
+        array = importlib.import_module("numpy").arange(ARRAY_BYTES // 8)
+        self._engine.push({"array": array}, block=True)
+        return bulk_rate(lambda: self._engine.pull("array", block=True), ARRAY_BYTES)
+
     def memory(self) -> Sample:
         """Resident MiB of the engine; the controller's processes come on top."""
         import psutil
@@ -74,6 +96,9 @@ class Ipyparallel:
 MEASURES: dict[str, Callable[[Ipyparallel], Sample]] = {
     "run": lambda cluster: latency(cluster.run),
     "rate": Ipyparallel.rate,
+    "cell": Ipyparallel.cell,
+    "push": Ipyparallel.push,
+    "pull": Ipyparallel.pull,
     "memory": Ipyparallel.memory,
     "import": lambda _: import_time("ipyparallel"),
 }

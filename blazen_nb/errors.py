@@ -3,6 +3,7 @@
     BlazenError
       PeerError                      the peer or the way to it; .kind tells which
         TransportError               "Transport": nobody listens, the connection broke, the bind failed
+          DamagedError               bytes of a value are not those that were sent
         EncodeError                  "Encode": a value or a payload does not fit the wire
         EnvelopeVersionError         "EnvelopeVersion": the other side speaks a newer envelope
         TlsError                     "Tls": certificates
@@ -135,6 +136,10 @@ class TransportError(PeerError):
     """Nobody listens, the connection broke, or the address cannot be bound."""
 
     kind = "Transport"
+
+
+class DamagedError(TransportError):
+    """Bytes of a value arrived that are not those that were sent, and when sent again they were not either."""
 
 
 class EncodeError(PeerError):

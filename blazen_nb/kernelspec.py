@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -83,45 +82,6 @@ def remove(name: str = NAME) -> None:
         manager.remove_kernel_spec(name)
     except OSError as error:
         raise ValidationError(f"kernelspec {name!r} cannot be deleted ({error.strerror})") from None
-
-
-def add_commands(parser: argparse.ArgumentParser) -> None:
-    """The parser knows ``install`` and ``remove``; ``act`` of what it parses does it, and gives a line to print."""
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add = commands.add_parser("install", help='let Jupyter offer the kernel "Blazen peer"')
-    add.add_argument("--name", default=NAME, help=f"of the kernelspec (default: {NAME})")
-    add.add_argument("--display-name", default=DISPLAY_NAME, help="what a launcher shows")
-    add.add_argument(
-        "--address", default="", help="where the peer listens (default: 127.0.0.1, any free port)"
-    )
-    add.add_argument("--node-id", default="", help="the peer's name (default: the host's)")
-    where = add.add_mutually_exclusive_group()
-    where.add_argument("--user", action="store_true", help="for this user (the default)")
-    where.add_argument("--sys-prefix", action="store_true", help="in this Python's environment")
-    where.add_argument("--prefix", type=Path, metavar="DIR", help="in this environment")
-    add.set_defaults(act=_install)
-    drop = commands.add_parser("remove", help="let Jupyter offer it no more")
-    drop.add_argument("--name", default=NAME, help=f"of the kernelspec (default: {NAME})")
-    drop.set_defaults(act=_remove)
-
-
-def _install(options: argparse.Namespace) -> str:
-    kernel = PeerKernel(
-        name=options.name,
-        display_name=options.display_name,
-        address=options.address,
-        node_id=options.node_id,
-    )
-    install(kernel, prefix=Path(sys.prefix) if options.sys_prefix else options.prefix)
-    return (
-        f"kernelspec {kernel.name} is installed: notebooks with the kernel {kernel.display_name!r} are peers, "
-        "and %blazen_connect local finds the newest"
-    )
-
-
-def _remove(options: argparse.Namespace) -> str:
-    remove(options.name)
-    return f"kernelspec {options.name} is removed"
 
 
 def _manager() -> Any:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from blazen_nb.errors import Failure
 from blazen_nb.events import Event
 
+LiveState = Literal["running", "queued", "waiting", "paused"]
 Outcome = Literal["succeeded", "failed", "timed_out", "cancelled", "lost"]
 StepOutcome = Literal["succeeded", "failed", "retrying", "timed_out", "cancelled"]
 StreamName = Literal["stdout", "stderr", "log"]

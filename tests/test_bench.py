@@ -17,7 +17,17 @@ import psutil
 import pytest
 
 BENCH = Path(__file__).resolve().parent.parent / "bench"
-SUBJECTS = ("asyncio", "blazen", "blazen_nb", "dask", "grpc", "ipyparallel", "journal", "startup")
+SUBJECTS = (
+    "asyncio",
+    "blazen",
+    "blazen_nb",
+    "dask",
+    "grpc",
+    "ipyparallel",
+    "journal",
+    "notebook",
+    "startup",
+)
 
 
 @pytest.fixture

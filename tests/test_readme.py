@@ -13,12 +13,13 @@ import pytest
 
 import blazen_nb
 import blazen_nb.errors
-from blazen_nb.cli import _parser as commands
+from blazen_nb.cli import make_parser as commands
 from blazen_nb.notebook.arguments import _make_parser as remote_cell
 from blazen_nb.notebook.magics import BlazenMagics
 from blazen_nb.notebook.peer_magics import EXPOSE, OUT, PeerMagics
 from blazen_nb.notebook.run_magics import RunMagics
 from blazen_nb.notebook.run_magics import _attach_parser as attach
+from blazen_nb.notebook.run_magics import _list_parser as runs_line
 
 # What the texts call an object of these classes.
 CALLED = {
@@ -32,7 +33,7 @@ OTHERS = {"StreamSubWorkflowEvents"}
 MAGIC_OPTIONS = {
     "blazen_remote": set(remote_cell()._option_string_actions),
     "blazen_attach": set(attach()._option_string_actions),
-    "blazen_runs": {"--all"},
+    "blazen_runs": set(runs_line()._option_string_actions),
     "blazen_connect": {OUT, "--launch"},
     "blazen_serve": {EXPOSE},
 }

@@ -27,13 +27,14 @@ from blazen_nb.client.requests import (
     info_of,
     json_input,
     no_answer,
-    result_of,
     start_request,
 )
+from blazen_nb.client.results import result_of
+from blazen_nb.client.run_requests import lost_call
 from blazen_nb.client.shipped_steps import steps_bundle
 from blazen_nb.client.waiters import AsyncReply
 from blazen_nb.engine.result import WorkflowResult
-from blazen_nb.errors import WorkflowTimeoutError
+from blazen_nb.errors import TransportError, WorkflowTimeoutError
 from blazen_nb.shipping.cell import CellSource
 from blazen_nb.shipping.code import CodeBundle
 from blazen_nb.wire import io_loop
@@ -65,11 +66,13 @@ class AsyncPeerClient(AsyncRefCalls, AsyncRunCalls, AsyncDeviceCalls):
         timeout: float = 10,
         namespace: str | None = None,
         trust_peer: bool = False,
+        reconnect: float = 600,
     ) -> AsyncPeerClient:
         """A client whose session with the peer is open.
 
         Args:
-            address: ``host:port``, ``:port``, ``http://host:port``, ``https://host:port`` or ``unix:PATH``.
+            address: ``host:port``, ``:port``, ``http://host:port``, ``https://host:port``, ``unix:PATH``, or
+                ``local``: the newest peer of this user on this machine.
             node_id: This client's name in the peer's log; default the host's name.
             token: The peer's token; default BLAZEN_PEER_TOKEN, else the connection file of that address.
             tls: What ``load_client_tls`` made; default, for an ``https://`` address, the files that BLAZEN_PEER_CA,
@@ -77,9 +80,11 @@ class AsyncPeerClient(AsyncRefCalls, AsyncRunCalls, AsyncDeviceCalls):
             timeout: Seconds to wait for the peer.
             namespace: The namespace to work in; default one private to this session.
             trust_peer: Open values that the peer pickled although it is neither on this machine nor known by TLS.
+            reconnect: Seconds for which a client whose connection broke tries to come back by itself; what waits goes
+                on when it does, and calls that wait for one answer fail after a minute. 0 = it does not.
 
         Raises:
-            ValidationError: Not an address.
+            ValidationError: Not an address, or no local peer runs.
             TransportError: Nobody listens there, it does not answer, or one side speaks TLS and the other does not.
             TlsError: A PEM file is bad, or the peer's certificate is not trusted.
             AuthError: The token was refused, or the peer asks for a certificate that it did not get.
@@ -98,6 +103,7 @@ class AsyncPeerClient(AsyncRefCalls, AsyncRunCalls, AsyncDeviceCalls):
                     tls=tls,
                     namespace=namespace,
                     timeout=timeout,
+                    reconnect=reconnect,
                 )
             )
         except BaseException:
@@ -251,6 +257,8 @@ class AsyncPeerClient(AsyncRefCalls, AsyncRunCalls, AsyncDeviceCalls):
             raise WorkflowTimeoutError(
                 f"timed out: no result from {self.node_id} in time"
             ) from None
+        except TransportError as error:
+            raise lost_call(request, self._link, error) from None
         except asyncio.CancelledError:
             self._link.cancel(request.run_id, "the caller was cancelled")
             raise
@@ -294,4 +302,4 @@ class AsyncPeerClient(AsyncRefCalls, AsyncRunCalls, AsyncDeviceCalls):
             )
 
     def __repr__(self) -> str:
-        return f"AsyncPeerClient({self.node_id}, {'connected' if self.is_open else 'closed'})"
+        return f"AsyncPeerClient({self.node_id}, {self.state})"

@@ -7,6 +7,7 @@ from typing import Any
 
 from blazen_nb.client.known import KnownPeer
 from blazen_nb.client.requests import answer_of
+from blazen_nb.client.waiters import OneAnswer
 from blazen_nb.devices import Devices
 from blazen_nb.errors import BlazenError
 from blazen_nb.wire.device_messages import devices_of
@@ -51,7 +52,7 @@ class DeviceCalls(DeviceAsking):
         return devices_of(self._ask("devices", describe_devices=pb.DescribeDevices()))
 
 
-class _DeviceReply:
+class _DeviceReply(OneAnswer):
     """A Receiver that hands the answer on."""
 
     __slots__ = ("_told",)

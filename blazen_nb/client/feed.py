@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from blazen_nb.client.link import PeerLink
 from blazen_nb.client.open_questions import OpenQuestions
-from blazen_nb.client.requests import refused, result_of
+from blazen_nb.client.requests import refused
+from blazen_nb.client.results import result_of
 from blazen_nb.engine.heartbeat import interruptible
 from blazen_nb.engine.result import WorkflowResult
 from blazen_nb.engine.run import dashed
@@ -27,9 +28,20 @@ class RunFeed:
 
     Args:
         trusted: Values that the peer pickled may be opened.
+        after_seq: Updates up to this one are passed over.
+        look_only: The peer is not told that the result is here, and so keeps what it holds for it.
     """
 
-    def __init__(self, link: PeerLink, run_id: bytes, workflow_name: str, *, trusted: bool) -> None:
+    def __init__(
+        self,
+        link: PeerLink,
+        run_id: bytes,
+        workflow_name: str,
+        *,
+        trusted: bool,
+        after_seq: int = 0,
+        look_only: bool = False,
+    ) -> None:
         self.link = link
         self.raw_id = run_id
         self.run_id = dashed(run_id)
@@ -43,6 +55,10 @@ class RunFeed:
         self.error: BlazenError | None = None
         self.questions = OpenQuestions()
         self._trusted = trusted
+        self._after_seq = after_seq
+        self._look_only = look_only
+        self._last = 0
+        """The number of the newest message."""
         self._made: WorkflowResult | None = None
         self._unread: deque[pb.RunUpdate] = deque()
         self._ready: deque[Update] = deque()
@@ -56,34 +72,50 @@ class RunFeed:
         kind = frame.WhichOneof("kind")
         with self._changed:
             if kind == "update":
-                self._unread.append(frame.update)
-                self.questions.see(frame.update)
+                if (
+                    frame.update.seq > self._last
+                ):  # an attach that follows a restart repeats the last one
+                    self._last = frame.update.seq
+                    self._unread.append(frame.update)
+                    self.questions.see(frame.update)
             elif kind == "run_started":
                 self.started = True
                 self.workflow_name = self.workflow_name or frame.run_started.workflow_name
             elif kind == "result":
                 self.result = frame.result
-                taken = pb.AckRun(run_id=self.raw_id, request_id=frame.request_id)
-                self.link.tell(ack_run=taken)
+                if not self._look_only:
+                    taken = pb.AckRun(run_id=self.raw_id, request_id=frame.request_id)
+                    self.link.tell(ack_run=taken)
             elif kind == "refusal":
-                self.error = refused(frame.refusal)
+                error = refused(frame.refusal)
+                # Accepted once, and now nobody knows it: its peer was restarted.
+                self.error = self._lost(error) if self.started else error
             self._wake()
         return self.has_ended
 
     def fail(self, error: BlazenError) -> None:
         """See Receiver."""
         with self._changed:
-            if self.started:
-                lost = RunLostError(
-                    f"run {self.run_id} is out of sight: {error}",
-                    run_id=self.run_id,
-                    peer=self.link.node_id,
-                )
-                lost.__cause__ = error
-                self.error = lost
-            else:
-                self.error = error
+            self.error = self._lost(error) if self.started else error
             self._wake()
+
+    def _lost(self, error: BlazenError) -> RunLostError:
+        lost = RunLostError(
+            f"run {self.run_id} is out of sight: {error}",
+            run_id=self.run_id,
+            peer=self.link.node_id,
+        )
+        lost.__cause__ = error
+        return lost
+
+    def connection_changed(self) -> None:
+        """See Receiver."""
+        with self._changed:
+            self._wake()
+
+    def attach_again(self) -> pb.AttachRun | None:
+        """See Receiver."""
+        return pb.AttachRun(run_id=self.raw_id, after_seq=self._last)
 
     def detach(self) -> None:
         """Read no more; the run goes on."""
@@ -118,14 +150,14 @@ class RunFeed:
     def take(self) -> Update | None:
         """The next update, if one is there; each is given out once."""
         while not self._ready and self._unread:
-            self._ready.extend(
-                updates_of(
-                    self._unread.popleft(),
-                    self.run_id,
-                    trusted=self._trusted,
-                    open_leaf=self.link.refs.open_leaf,
-                )
+            updates = updates_of(
+                self._unread.popleft(),
+                self.run_id,
+                trusted=self._trusted,
+                open_leaf=self.link.refs.open_leaf,
             )
+            # What it begins with: the peer sends whole messages, and one may hold many events.
+            self._ready.extend(each for each in updates if each.seq > self._after_seq)
         return self._ready.popleft() if self._ready else None
 
     @property
@@ -138,13 +170,13 @@ class RunFeed:
         events: list[Event] = []
         while self._unread:
             update = self._unread.popleft()
+            passed_over = max(0, self._after_seq + 1 - update.seq)
             if update.WhichOneof("kind") == "events":
-                events.extend(
-                    events_of(
-                        update.events, trusted=self._trusted, open_leaf=self.link.refs.open_leaf
-                    )
+                told = events_of(
+                    update.events, trusted=self._trusted, open_leaf=self.link.refs.open_leaf
                 )
-            elif update.WhichOneof("kind") == "input_request":
+                events.extend(told[passed_over:])
+            elif update.WhichOneof("kind") == "input_request" and not passed_over:
                 events.append(question_of(update.input_request))
         return events
 
@@ -165,8 +197,13 @@ class RunFeed:
         if (
             self._made is None
         ):  # once: a second RemoteRef of a value would find it released with the first
+            refs = self.link.refs
             self._made = result_of(
-                self.result, self.workflow_name, self.link, trusted=self._trusted
+                self.result,
+                self.workflow_name,
+                self.link,
+                trusted=self._trusted,
+                open_leaf=refs.look_at if self._look_only else refs.open_leaf,
             )
         return self._made
 

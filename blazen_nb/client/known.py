@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from blazen_nb.client.feed import RunFeed
 from blazen_nb.client.link import PeerLink
@@ -11,6 +11,8 @@ from blazen_nb.render.static import is_static
 from blazen_nb.shipping.diversion import Diversion
 from blazen_nb.updates import InputRequested, Outcome
 from blazen_nb.wire import io_loop
+
+ClientState = Literal["connected", "reconnecting", "closed"]
 
 
 class KnownPeer:
@@ -38,6 +40,13 @@ class KnownPeer:
     def is_open(self) -> bool:
         """Whether calls can be made."""
         return self._link.is_open
+
+    @property
+    def state(self) -> ClientState:
+        """Connected, on its way back to a peer that it has lost, or closed."""
+        if not self._link.is_open:
+            return "closed"
+        return "connected" if self._link.broken_since is None else "reconnecting"
 
     @property
     def ref_leaves(self) -> Diversion:
@@ -70,6 +79,11 @@ class KnownRun:
     def is_over(self) -> bool:
         """Whether nothing more will come: it has ended, is out of sight, or this handle was detached."""
         return self._feed.has_ended
+
+    @property
+    def broken_since(self) -> float | None:
+        """``time.monotonic()`` when the connection broke, while the client is on its way back; None else."""
+        return None if self._feed.has_ended else self._feed.link.broken_since
 
     def questions(self) -> list[InputRequested]:
         """What the run asks now, oldest first, by what it has told so far; none once it has ended.

@@ -7,34 +7,26 @@ import contextlib
 import itertools
 import logging
 import os
-import platform
-import secrets
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 from uuid import UUID
 
-from blazen_nb import __version__
+from blazen_nb.client.dialing import Dialer
+from blazen_nb.client.lifeline import Lifeline
 from blazen_nb.client.refs import LinkRefs
-from blazen_nb.client.transports import Transport
-from blazen_nb.client.transports.grpc_stream import GrpcStream
 from blazen_nb.client.waiters import LoopMail, Receiver, closed_error
 from blazen_nb.errors import (
     BlazenError,
-    EnvelopeVersionError,
     LimitError,
     TransportError,
     ValidationError,
 )
 from blazen_nb.shipping.environment import python_minor
 from blazen_nb.wire import io_loop
-from blazen_nb.wire.address import Address, parse
-from blazen_nb.wire.auth import resolve_token
-from blazen_nb.wire.blazen_messages import ENVELOPE_VERSION
 from blazen_nb.wire.limits import DEFAULT_LIMITS
-from blazen_nb.wire.outbox import Outbox, Parts
-from blazen_nb.wire.tls import ClientTls, resolve_client_tls
-from blazen_nb.wire.tls_diagnosis import LOOK_SECONDS, why_tls_failed
+from blazen_nb.wire.outbox import Outbox
+from blazen_nb.wire.parts import Parts
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 _log = logging.getLogger("blazen_nb.client")
@@ -43,15 +35,16 @@ _log = logging.getLogger("blazen_nb.client")
 class PeerLink:
     """An open session with a peer; ``open`` makes one."""
 
-    def __init__(self, io: io_loop.IoLoop, address: Address, transport: Transport) -> None:
-        self.address = address
-        self.welcome = pb.Welcome()
-        self.session_id = secrets.token_hex(8)
+    def __init__(
+        self, io: io_loop.IoLoop, dialer: Dialer, *, timeout: float, reconnect: float
+    ) -> None:
+        self.address = dialer.address
+        self.session_id = dialer.session_id
         self.refs = LinkRefs(self)
         """The refs to values on the peer that are in use here."""
         self.io = io
-        self._transport = transport
         self._outbox = Outbox(io, pb.ClientFrame)
+        self._line = Lifeline(self, self._outbox, dialer, timeout=timeout, reconnect=reconnect)
         self._parts = Parts(2 * DEFAULT_LIMITS.message_bytes)
         self._receivers: dict[int, Receiver] = {}
         self._ids = itertools.count(1)
@@ -59,85 +52,34 @@ class PeerLink:
         self._gone: BlazenError | None = None
         self._ending = False
         self._ending_lock = threading.Lock()  # of its own: a finalizer may run under any other
-        self._tasks: list[asyncio.Task[None]] = []
         self._mails: dict[asyncio.AbstractEventLoop, LoopMail] = {}
 
     @classmethod
     async def open(
-        cls,
-        io: io_loop.IoLoop,
-        address: str,
-        *,
-        node_id: str | None,
-        token: str | None,
-        tls: ClientTls | None,
-        namespace: str | None,
-        timeout: float,
-        way: Callable[[Address, str | None, str, ClientTls | None], Transport] = GrpcStream,
+        cls, io: io_loop.IoLoop, dialer: Dialer, *, timeout: float, reconnect: float
     ) -> PeerLink:
         """A link whose session is open; on the I/O loop.
 
         Args:
-            node_id: This client's name; default the host's.
-            namespace: Default one private to the session.
-            way: Makes the transport, from the address, the token, the client's name and TLS.
+            timeout: Seconds for each attempt to connect.
+            reconnect: Seconds for which it tries to come back where the connection breaks; 0 = not at all.
 
         Raises:
-            ValidationError: Not an address.
-            TransportError: Nobody listens there, or it did not answer in time.
-            TlsError: Its certificate is not trusted.
-            AuthError: The token, or the client's certificate, was refused.
-            EnvelopeVersionError: The peer speaks an older envelope than this client can.
-            UnsupportedError: Nothing there knows sessions.
+            BlazenError: As for ``Dialer.dial``.
         """
-        where = parse(address, use="connect")
-        node_id = node_id or platform.node() or "client"
-        secret, encrypted = resolve_token(token, where), resolve_client_tls(tls, where)
-        where = where.with_tls(encrypted is not None)
-        if secret is not None and encrypted is None and not where.is_loopback:
-            _log.warning(
-                "the token for %s travels unencrypted; use https:// or a trusted network", where
-            )
-        transport = way(where, secret, node_id, encrypted)
-        link = cls(io, where, transport)
-        hello = pb.Hello(
-            session_id=link.session_id,
-            namespace=namespace or "",
-            envelope_version=ENVELOPE_VERSION,
-            node_id=node_id,
-            python=python_minor(),
-            version=__version__,
-        )
-        try:
-            async with asyncio.timeout(timeout):
-                await link._greet(hello)
-        except TimeoutError:
-            await transport.close()
-            raise TransportError(
-                f"the peer at {where} did not answer within {timeout:g} s; is it a peer?"
-            ) from None
-        except TransportError as error:
-            await transport.close()
-            raise await _explained(error, where, encrypted) from None
-        except BaseException:
-            await transport.close()
-            raise
-        _log.debug("client %r is connected to peer %s at %s", node_id, link.node_id, where)
-        link._tasks = [asyncio.ensure_future(link._write()), asyncio.ensure_future(link._read())]
+        link = cls(io, dialer, timeout=timeout, reconnect=reconnect)
+        await link._line.begin()
         return link
 
-    async def _greet(self, hello: pb.Hello) -> None:
-        await self._transport.open()
-        batch = pb.ClientBatch(frames=[pb.ClientFrame(hello=hello)]).SerializeToString()
-        with contextlib.suppress(TransportError):  # reading tells why
-            await self._transport.write(batch)
-        answer = await self._transport.read()
-        frames = pb.PeerBatch.FromString(answer).frames if answer else []
-        if not frames or frames[0].WhichOneof("kind") != "welcome":
-            raise TransportError(f"what listens on {self.address} is no peer")
-        self.welcome = frames[0].welcome
-        if self.welcome.envelope_version > ENVELOPE_VERSION:
-            raise EnvelopeVersionError("the peer speaks a newer envelope; upgrade blazen-nb here")
+    @property
+    def welcome(self) -> pb.Welcome:
+        """What the peer said of itself when it was last connected."""
+        return self._line.welcome
+
+    @property
+    def broken_since(self) -> float | None:
+        """``time.monotonic()`` when the connection broke, while this client is on its way back; None else."""
+        return self._line.broken_since
 
     @property
     def node_id(self) -> str:
@@ -160,6 +102,11 @@ class PeerLink:
         """Whether requests can be made."""
         return self._gone is None
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether this client was closed, on purpose."""
+        return isinstance(self._gone, ValidationError)
+
     def mail(self) -> LoopMail:
         """The running loop's way to be handed answers."""
         loop = asyncio.get_running_loop()
@@ -181,11 +128,11 @@ class PeerLink:
         """
         request_id = next(self._ids)
         frame = pb.ClientFrame(request_id=request_id, **kind).SerializeToString()
-        with self._lock:
+        with self._lock:  # both or neither: a session that begins anew drops what was put before
             if self._gone is not None:
                 raise again(self._gone)
             self._receivers[request_id] = receiver
-        (self._outbox.put_urgent if urgent else self._outbox.put)(frame)
+            (self._outbox.put_urgent if urgent else self._outbox.put)(frame)
         return request_id
 
     def tell(self, **kind: Any) -> None:
@@ -213,28 +160,37 @@ class PeerLink:
 
     # --- values in bulk, on the I/O loop ---------------------------------------------------------------------
 
-    async def fetch(self, request: pb.GetRequest) -> AsyncIterator[pb.ValueChunk]:
-        """The chunks of a value.
+    async def fetch(self, request: pb.GetRequest) -> AsyncGenerator[bytes, None]:
+        """The chunks of a value, as they came.
 
         Raises:
             BlazenError: The connection is gone, or the call failed.
         """
         self.check_open()
+        transport = await self._line.transport()
         try:
-            async for chunk in self._transport.fetch(request.SerializeToString()):
-                yield pb.ValueChunk.FromString(chunk)
+            async for chunk in transport.fetch(request.SerializeToString()):
+                yield chunk
         except asyncio.CancelledError:
-            self.check_open()
+            self._check_cancelled()
             raise
 
     async def send(self, chunks: AsyncIterator[bytes]) -> pb.PutReply:
         """The answer to a value that was sent in chunks; errors as for ``fetch``."""
         self.check_open()
+        transport = await self._line.transport()
         try:
-            return pb.PutReply.FromString(await self._transport.send(chunks))
+            return pb.PutReply.FromString(await transport.send(chunks))
         except asyncio.CancelledError:
-            self.check_open()
+            self._check_cancelled()
             raise
+
+    def _check_cancelled(self) -> None:
+        """Nothing, where it is the caller that was cancelled, not the call under it."""
+        self.check_open()
+        task = asyncio.current_task()
+        if task is not None and not task.cancelling():
+            raise TransportError(f"the connection to peer {self.node_id} broke")
 
     def check_open(self) -> None:
         """Nothing, where requests can be made.
@@ -245,27 +201,10 @@ class PeerLink:
         if self._gone is not None:
             raise again(self._gone)
 
-    # --- the stream, on the I/O loop -------------------------------------------------------------------------
+    # --- what the connection tells (Owner), on the I/O loop ---------------------------------------------------
 
-    async def _write(self) -> None:
-        with contextlib.suppress(BlazenError):  # the reader meets the same end and knows why
-            await self._outbox.write_all(self._transport.write)
-
-    async def _read(self) -> None:
-        error: BlazenError = TransportError(f"peer {self.node_id} closed the connection")
-        try:
-            while (batch := await self._transport.read()) is not None:
-                for frame in pb.PeerBatch.FromString(batch).frames:
-                    self._deliver(frame)
-        except BlazenError as broken:
-            error = broken
-        except asyncio.CancelledError:
-            error = closed_error(self.node_id)
-            raise
-        finally:
-            self._lose(error)
-
-    def _deliver(self, frame: pb.PeerFrame) -> None:
+    def deliver(self, frame: pb.PeerFrame) -> None:
+        """See Owner."""
         if frame.WhichOneof("kind") == "part":
             try:
                 whole = self._parts.add(frame.part)
@@ -279,12 +218,51 @@ class PeerLink:
         if receiver is not None and receiver.receive(frame):
             self._receivers.pop(frame.request_id, None)
 
+    def changed(self) -> None:
+        """See Owner."""
+        with self._lock:
+            waiting = list(self._receivers.values())
+        for receiver in waiting:
+            receiver.connection_changed()
+
+    def begin_anew(self, why: str) -> None:
+        """See Owner: runs that were started are asked for, and whatever else waits has failed."""
+        lost: list[Receiver] = []
+        with self._lock:
+            self._outbox.restart()
+            self._parts = Parts(2 * DEFAULT_LIMITS.message_bytes)
+            waiting, self._receivers = self._receivers, {}
+            for request_id, receiver in waiting.items():
+                attach = receiver.attach_again()
+                if attach is None:
+                    lost.append(receiver)
+                    continue
+                self._receivers[request_id] = receiver
+                frame = pb.ClientFrame(request_id=request_id, attach_run=attach)
+                self._outbox.put(frame.SerializeToString())
+        for receiver in lost:
+            receiver.fail(TransportError(f"{why} before it answered"))
+
+    def give_up_calls(self, error: BlazenError) -> None:
+        """See Owner."""
+        with self._lock:
+            lost = {
+                request_id: receiver
+                for request_id, receiver in self._receivers.items()
+                if receiver.attach_again() is None
+            }
+            for request_id in lost:
+                del self._receivers[request_id]
+        for receiver in lost.values():
+            receiver.fail(again(error))
+
     def _fail(self, request_id: int, error: BlazenError) -> None:
         receiver = self._receivers.pop(request_id, None)
         if receiver is not None:
             receiver.fail(error)
 
-    def _lose(self, error: BlazenError) -> None:
+    def lose(self, error: BlazenError) -> None:
+        """See Owner."""
         with self._lock:
             if self._gone is None:
                 self._gone = error
@@ -314,27 +292,12 @@ class PeerLink:
     async def shut(self) -> None:
         """End the session; who still waits is told. On the I/O loop."""
         with self._lock:
-            closed_before = isinstance(self._gone, ValidationError)
+            closed_before = self.is_closed
             self._gone = ValidationError("this client is closed; connect again")
-        if closed_before:
-            return
-        for task in self._tasks:
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()  # their tracebacks hold the stream, and with it grpc's polling thread
-        self._lose(closed_error(self.node_id))
-        await self._transport.close()
-
-
-async def _explained(error: TransportError, where: Address, tls: ClientTls | None) -> BlazenError:
-    """What a failure to connect comes from, where that is TLS; else the failure itself."""
-    try:
-        # On a thread: name resolution and handshakes of the standard library block.
-        look = asyncio.to_thread(why_tls_failed, where, tls)
-        return await asyncio.wait_for(look, LOOK_SECONDS) or error
-    except TimeoutError:
-        return error
+        if not closed_before:
+            await self._line.end()
+            self.lose(closed_error(self.node_id))
+            self.refs.sockets.close()
 
 
 def again(error: BlazenError) -> BlazenError:

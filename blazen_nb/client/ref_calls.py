@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 from uuid import UUID
 
-from blazen_nb.client.bulk import fetch_bytes, send_value
+from blazen_nb.client.bulk import fetch_bytes
 from blazen_nb.client.connecting import require_sessions
 from blazen_nb.client.known import KnownPeer
 from blazen_nb.client.link import PeerLink
 from blazen_nb.client.refs import RemoteRef
+from blazen_nb.client.transfer_progress import Progress, run_shown
 from blazen_nb.errors import ValidationError
 from blazen_nb.shipping.bulk import Bulk, encode_bulk
 from blazen_nb.wire.ref_messages import ref_of
@@ -26,6 +28,9 @@ class AsyncRefCalls(KnownPeer):
     async def put(self, value: Any) -> RemoteRef:
         """Send a value to the peer, which keeps it for this session; any number of runs there can use it.
 
+        Each call makes an object of its own there. Where a large value equals one that was put before, and whose
+        RemoteRef is still held, the peer copies that one instead of being sent it again, unless it was changed there.
+
         Raises:
             EncodeError: It cannot travel.
             LimitError: It is larger than the peer takes.
@@ -34,7 +39,7 @@ class AsyncRefCalls(KnownPeer):
         self._link.check_open()
         require_sessions(self._link, "put()")
         bulk = await asyncio.to_thread(_bulk, value, self._link)
-        return self._link.refs.known(await self._io.awaited(send_value(self._link, bulk)))
+        return await self._io.awaited(_put(bulk, self._link, _progress(value, self._link)))
 
     async def fetch(self, ref: RemoteRef) -> Any:
         """A copy of the value behind a ref; see ``RemoteRef.fetch``."""
@@ -53,7 +58,7 @@ class AsyncRefCalls(KnownPeer):
             SessionRefError: The peer keeps no such value.
         """
         self._link.check_open()
-        fetching = fetch_bytes(self._link, checked_uuid(uuid))
+        fetching = fetch_bytes(self._link, checked_uuid(uuid), _of_a_value(self._link))
         return await self._io.awaited(fetching)
 
     async def release_session_ref(self, uuid: str | UUID) -> bool:
@@ -75,7 +80,9 @@ class RefCalls(KnownPeer):
         """See ``AsyncPeerClient.put``."""
         self._link.check_open()
         require_sessions(self._link, "put()")
-        return self._link.refs.known(self._io.run(send_value(self._link, _bulk(value, self._link))))
+        progress = _progress(value, self._link)
+        sending = _put(_bulk(value, self._link), self._link, progress)
+        return run_shown(self._io, sending, progress)
 
     def fetch(self, ref: RemoteRef) -> Any:
         """See ``AsyncPeerClient.fetch``."""
@@ -89,7 +96,8 @@ class RefCalls(KnownPeer):
     def deref_session_ref(self, uuid: str | UUID) -> bytes:
         """See ``AsyncPeerClient.deref_session_ref``."""
         self._link.check_open()
-        return self._io.run(fetch_bytes(self._link, checked_uuid(uuid)))
+        progress = _of_a_value(self._link)
+        return run_shown(self._io, fetch_bytes(self._link, checked_uuid(uuid), progress), progress)
 
     def release_session_ref(self, uuid: str | UUID) -> bool:
         """See ``AsyncPeerClient.release_session_ref``."""
@@ -112,6 +120,18 @@ def checked_uuid(uuid: str | UUID) -> str:
 
 def _release_request(uuid: str | UUID) -> pb.ReleaseRefs:
     return pb.ReleaseRefs(uuids=[UUID(checked_uuid(uuid)).bytes])
+
+
+def _progress(value: Any, link: PeerLink) -> Progress:
+    return Progress(f"{type(value).__name__} to {link.node_id}")
+
+
+def _of_a_value(link: PeerLink) -> Progress:
+    return Progress(f"a value from {link.node_id}")
+
+
+def _put(bulk: Bulk, link: PeerLink, progress: Progress) -> Coroutine[Any, Any, RemoteRef]:
+    return link.refs.put_values.put(link, bulk, progress)
 
 
 def _bulk(value: Any, link: PeerLink) -> Bulk:

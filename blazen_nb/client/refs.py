@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakValueDictionary
 
 from blazen_nb.client.bulk import fetch_bytes, fetch_value
+from blazen_nb.client.bulk_sockets import BulkSockets
+from blazen_nb.client.put_again import PutValues
+from blazen_nb.client.transfer_progress import Progress, run_shown
 from blazen_nb.engine.refs import Ref
 from blazen_nb.errors import EncodeError, SessionRefError
 from blazen_nb.render.static import is_static
@@ -98,18 +102,22 @@ class RemoteRef(Ref):
             EncodeError: It cannot travel.
             ShippingError: It is pickled, and this client does not trust the peer.
         """
-        reader = self._link.io.run(fetch_value(self._fetched_over(), self.uuid))
+        progress = self._progress()
+        fetching = fetch_value(self._fetched_over(), self.uuid, progress)
+        reader = run_shown(self._link.io, fetching, progress)
         return reader.value(trusted=self._link.refs.trusted)
 
     async def afetch(self) -> Any:
         """As ``fetch``, for code that awaits."""
-        fetching = fetch_value(self._fetched_over(), self.uuid)
+        fetching = fetch_value(self._fetched_over(), self.uuid, self._progress())
         reader = await self._link.io.awaited(fetching)
         return await asyncio.to_thread(reader.value, trusted=self._link.refs.trusted)
 
     def fetch_bytes(self) -> bytes:
         """What the codec of its type tag makes of the value: what other clients of the peer get."""
-        return self._link.io.run(fetch_bytes(self._fetched_over(), self.uuid))
+        progress = self._progress()
+        fetching = fetch_bytes(self._fetched_over(), self.uuid, progress)
+        return run_shown(self._link.io, fetching, progress)
 
     def release(self) -> None:
         """Let the peer drop the value; does not wait for it. Idempotent."""
@@ -136,6 +144,9 @@ class RemoteRef(Ref):
             )
         self._check_kept()
         return REF, ref_message(mine).SerializeToString()
+
+    def _progress(self) -> Progress:
+        return Progress(f"{self.type_name} from {self.owner}")
 
     def _fetched_over(self) -> PeerLink:
         self._check_kept()
@@ -205,6 +216,10 @@ class LinkRefs:
     def __init__(self, link: PeerLink) -> None:
         self.trusted = False
         """Whether values that the peer pickled may be opened."""
+        self.sockets = BulkSockets()
+        """The fast ways of values in bulk."""
+        self.put_values = PutValues()
+        """What was put."""
         self._link = weakref.ref(link)
         self._known: WeakValueDictionary[str, RemoteRef] = WeakValueDictionary()
         self._lock = threading.Lock()
@@ -225,9 +240,17 @@ class LinkRefs:
         Raises:
             EncodeError: The leaf is none of a ref.
         """
-        if tag != REF:
-            raise EncodeError("a value refers to buffers that did not come with it")
-        return self.known(ref_of_leaf(payload))
+        return self.known(_info_in(tag, payload))
+
+    def look_at(self, tag: str, payload: bytes) -> RemoteRef:
+        """As ``open_leaf``, for a reader whose RemoteRef may go without the value.
+
+        Raises:
+            EncodeError: The leaf is none of a ref.
+        """
+        link = self._link()
+        assert link is not None
+        return RemoteRef(link, replace(_info_in(tag, payload), held=False))
 
     def take(self, value: Any) -> Leaf | None:
         """See Diversion.
@@ -241,6 +264,12 @@ class LinkRefs:
     def take_rest(self, value: Any) -> Leaf | None:
         """See Diversion: the codec's error stands."""
         return None
+
+
+def _info_in(tag: str, payload: bytes) -> RefInfo:
+    if tag != REF:
+        raise EncodeError("a value refers to buffers that did not come with it")
+    return ref_of_leaf(payload)
 
 
 def _release(link: weakref.ref[PeerLink], uuid: str) -> None:

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from blazen_nb.client.feed import RunFeed
+from blazen_nb.client.link import PeerLink
 from blazen_nb.client.open_questions import Question
 from blazen_nb.client.requests import answer_of
-from blazen_nb.errors import ValidationError
+from blazen_nb.engine.run import dashed
+from blazen_nb.errors import BlazenError, RunLostError, TransportError, ValidationError
 from blazen_nb.shipping.values import encode
-from blazen_nb.updates import Outcome
 from blazen_nb.wire.messages import value_message
 from blazen_nb.wire.v1 import kernel_pb2 as pb
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunInfo:
-    """A run that a peer knows, running or ended."""
-
-    run_id: str
-    workflow_name: str
-    """Of a cell: its label, ``cell [3]``."""
-    state: Literal["running"] | Outcome
-    started_at: float
-    """The peer's wall clock, seconds since the epoch."""
-    duration: float
-    """Seconds, until now where it runs."""
-    client: str = ""
-    """Who started it, by its own name."""
 
 
 def pause_request(feed: RunFeed) -> dict[str, Any]:
@@ -67,13 +49,24 @@ def require_answered(frame: pb.PeerFrame, question: Question) -> None:
         raise ValidationError(f"the run does not wait for an answer to {_id_of(question)!r}")
 
 
-def attach_request(run_id: str) -> pb.AttachRun:
-    """To read a run from its first update on.
+def attach_request(run_id: str, after_seq: int) -> pb.AttachRun:
+    """To read a run from the update after this one on.
 
     Raises:
-        ValidationError: It is no run ID.
+        ValidationError: It is no run ID, or no number of an update.
     """
-    return pb.AttachRun(run_id=_raw(run_id))
+    if not isinstance(after_seq, int) or after_seq < 0:
+        raise ValidationError(f"updates are numbered from 1; after_seq is not {after_seq!r}")
+    return pb.AttachRun(run_id=_raw(run_id), after_seq=after_seq)
+
+
+def lost_call(request: pb.StartRun, link: PeerLink, error: TransportError) -> BlazenError:
+    """For a call whose answer will not come: it may have run, and is not made again by itself."""
+    if link.is_closed:
+        return error
+    run_id = dashed(request.run_id)
+    text = f"what became of run {run_id} is not known: {error}"
+    return RunLostError(text, run_id=run_id, peer=link.node_id)
 
 
 def cancel_request(run_id: str) -> pb.CancelRun:
@@ -83,31 +76,6 @@ def cancel_request(run_id: str) -> pb.CancelRun:
         ValidationError: It is no run ID.
     """
     return pb.CancelRun(run_id=_raw(run_id), reason="cancelled by the client")
-
-
-def runs_of(listed: pb.RunList) -> list[RunInfo]:
-    """The runs in a peer's answer; keys that this version does not know are left out."""
-    known = RunInfo.__dataclass_fields__
-    said: list[dict[str, Any]] = json.loads(listed.json)
-    return [RunInfo(**{key: run[key] for key in run if key in known}) for run in said]
-
-
-def is_whole_id(run_id: str) -> bool:
-    """Whether it is a run's ID, and not only how one starts."""
-    return isinstance(run_id, str) and len(run_id.replace("-", "")) == 32
-
-
-def the_one(start: str, runs: Iterable[RunInfo]) -> str:
-    """The ID of the only run whose ID starts like this.
-
-    Raises:
-        ValidationError: There is none, or more than one.
-    """
-    found = [run.run_id for run in runs if run.run_id.startswith(start)] if start else []
-    if len(found) != 1:
-        many = "more than one run starts" if found else "no run starts"
-        raise ValidationError(f"{many} with {start!r}; runs() and %blazen_runs list them")
-    return found[0]
 
 
 def _raw(run_id: str) -> bytes:

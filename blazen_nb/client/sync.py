@@ -24,15 +24,16 @@ from blazen_nb.client.requests import (
     info_of,
     json_input,
     no_answer,
-    result_of,
     start_request,
 )
+from blazen_nb.client.results import result_of
+from blazen_nb.client.run_requests import lost_call
 from blazen_nb.client.shipped_steps import steps_bundle
 from blazen_nb.client.sync_handle import RunHandle
 from blazen_nb.client.sync_runs import RunCalls
 from blazen_nb.client.waiters import BlockingReply
 from blazen_nb.engine.result import WorkflowResult
-from blazen_nb.errors import ValidationError, WorkflowTimeoutError
+from blazen_nb.errors import TransportError, ValidationError, WorkflowTimeoutError
 from blazen_nb.shipping.cell import CellSource
 from blazen_nb.shipping.code import CodeBundle
 from blazen_nb.wire import io_loop
@@ -75,6 +76,7 @@ class PeerClient(RefCalls, RunCalls, DeviceCalls):
         timeout: float = 10,
         namespace: str | None = None,
         trust_peer: bool = False,
+        reconnect: float = 600,
     ) -> PeerClient:
         """A client whose session with the peer is open; see ``AsyncPeerClient.connect``."""
         io = io_loop.acquire()
@@ -87,6 +89,7 @@ class PeerClient(RefCalls, RunCalls, DeviceCalls):
                 tls=tls,
                 namespace=namespace,
                 timeout=timeout,
+                reconnect=reconnect,
             )
             link = io.run(opening)
         except BaseException:
@@ -205,6 +208,8 @@ class PeerClient(RefCalls, RunCalls, DeviceCalls):
             raise WorkflowTimeoutError(
                 f"timed out: no result from {self.node_id} in time"
             ) from None
+        except TransportError as error:
+            raise lost_call(request, self._link, error) from None
         except BaseException:
             self._link.cancel(request.run_id, "the caller was interrupted")
             raise
@@ -253,4 +258,4 @@ class PeerClient(RefCalls, RunCalls, DeviceCalls):
             )
 
     def __repr__(self) -> str:
-        return f"PeerClient({self.node_id}, {'connected' if self.is_open else 'closed'})"
+        return f"PeerClient({self.node_id}, {self.state})"

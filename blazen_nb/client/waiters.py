@@ -24,8 +24,27 @@ class Receiver(Protocol):
     def fail(self, error: BlazenError) -> None:
         """There will be no more frames."""
 
+    def connection_changed(self) -> None:
+        """The connection broke and may come back, or is there again."""
 
-class BlockingReply:
+    def attach_again(self) -> pb.AttachRun | None:
+        """What asks for the rest of it in a new session; None where its request cannot be told apart from one more."""
+
+
+class OneAnswer:
+    """What is the same for all who wait for one answer: it comes in its session, or not at all."""
+
+    __slots__ = ()
+
+    def connection_changed(self) -> None:
+        """See Receiver."""
+
+    def attach_again(self) -> pb.AttachRun | None:
+        """See Receiver."""
+        return None
+
+
+class BlockingReply(OneAnswer):
     """One answer, for a thread that waits for it."""
 
     __slots__ = ("_error", "_frame", "_lock")
@@ -90,7 +109,7 @@ class LoopMail:
             self._items.popleft()()
 
 
-class AsyncReply:
+class AsyncReply(OneAnswer):
     """One answer, for a task that awaits it."""
 
     __slots__ = ("_mail", "future")

@@ -75,16 +75,17 @@ def keep_time(state: RunState, out: list[Command]) -> None:
     """Stop the timeout's time while the run is paused or only waits for a person, and let it go on after."""
     if state.ending is not None:
         return
-    stands = state.paused or _only_waits(state)
+    stands = state.paused or only_waits(state)
     if stands is not state.time_stands:
         state.time_stands = stands
         out.append(HoldTimer("run") if stands else GoOnTimer("run"))
 
 
-def _only_waits(state: RunState) -> bool:
+def only_waits(state: RunState) -> bool:
+    """Whether nothing of the run goes on before a person has answered; may be asked on any thread."""
     if not (state.inputs or state.asks) or state.backing_off or state.stopping:
         return False
-    asking = {tick.attempt_id for tick in state.asks.values()}
+    asking = {tick.attempt_id for tick in list(state.asks.values())}  # a copy, made at once
     return state.running.keys() <= asking
 
 

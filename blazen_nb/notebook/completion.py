@@ -9,7 +9,8 @@ from typing import Any
 from blazen_nb.errors import BlazenError
 from blazen_nb.notebook.arguments import options
 from blazen_nb.notebook.options import OUTPUTS
-from blazen_nb.notebook.peers import LOCAL, kernel_peers
+from blazen_nb.notebook.peers import kernel_peers
+from blazen_nb.wire.connection_file import LOCAL
 
 _PEER_OPTIONS = ("-p", "--peer")
 _ASK_SECONDS = 1.0

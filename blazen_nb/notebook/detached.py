@@ -6,7 +6,7 @@ import atexit
 import threading
 
 from blazen_nb.errors import BlazenError
-from blazen_nb.notebook.view import View
+from blazen_nb.notebook.view import LiveView
 from blazen_nb.notebook.wait import Watched, follow_one
 from blazen_nb.render.words import plural, short_run
 
@@ -16,10 +16,11 @@ _LEAVE_SECONDS = 1.0
 _followed: dict[threading.Thread, Watched] = {}
 
 
-def follow_detached(run: Watched, view: View) -> None:
+def follow_detached(run: Watched, view: LiveView) -> None:
     """The run's card is there and stays live after this cell; prints of a thread would land in another cell."""
     run.story.state.notice, run.story.state.notice_look = _how_to_attach(run), "detached"
     run.story.begin()
+    view.go_live()
     thread = threading.Thread(target=_follow, args=(run, view), name="blazen-detached", daemon=True)
     _followed[thread] = run
     thread.start()
@@ -38,7 +39,7 @@ def leave_all() -> None:
 atexit.register(leave_all)
 
 
-def _follow(run: Watched, view: View) -> None:
+def _follow(run: Watched, view: LiveView) -> None:
     state = run.story.state
     try:
         follow_one(run)

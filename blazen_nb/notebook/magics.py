@@ -10,6 +10,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from traitlets import Enum, Unicode
 
+from blazen_nb.client.transfer_progress import show_transfers
 from blazen_nb.errors import BlazenError
 from blazen_nb.notebook.arguments import RemoteArguments, help_text, parse_line
 from blazen_nb.notebook.completion import complete
@@ -23,6 +24,7 @@ from blazen_nb.notebook.run_magics import RunMagics
 from blazen_nb.notebook.run_outputs import leave_alone, wait_for_runs
 from blazen_nb.notebook.ship import futures_in
 from blazen_nb.notebook.shown_errors import shown, shown_interrupt, syntax_error
+from blazen_nb.notebook.transfer_bar import show_transfer
 from blazen_nb.render.static import is_static
 from blazen_nb.shipping.cell import CellSource, parse_cell
 from blazen_nb.shipping.sources import RecordedCells
@@ -142,6 +144,7 @@ def load_ipython_extension(shell: Any) -> None:
     for magic in _COMPLETED:
         shell.set_hook("complete_command", complete, str_key=magic)
     shell.events.register("pre_run_cell", magics.record)
+    show_transfers(show_transfer)
 
 
 def unload_ipython_extension(shell: Any) -> None:
@@ -157,6 +160,7 @@ def unload_ipython_extension(shell: Any) -> None:
     for table in shell.magics_manager.magics.values():
         for name in [name for name in table if name.startswith("blazen_")]:
             del table[name]
+    show_transfers(None)
     leave_all()
     kernel_peers.close()
 

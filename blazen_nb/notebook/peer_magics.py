@@ -10,9 +10,10 @@ from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 
 from blazen_nb.errors import BlazenError
 from blazen_nb.notebook.expansion import expand, near, split_words
-from blazen_nb.notebook.peers import LOCAL, has_local_peer, kernel_peers, notebook_namespace
+from blazen_nb.notebook.peers import has_local_peer, kernel_peers, notebook_namespace
 from blazen_nb.notebook.shown_errors import shown
 from blazen_nb.render.words import shown_address
+from blazen_nb.wire.connection_file import LOCAL
 
 if TYPE_CHECKING:  # grpc takes a while to load, and loading the extension must not wait for it
     from blazen_nb.client.requests import PeerInfo

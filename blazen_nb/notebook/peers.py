@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 
 import blazen_nb.wire.io_loop  # noqa: F401  see kernel_peers
-from blazen_nb.errors import ValidationError
 from blazen_nb.notebook.expansion import near
+from blazen_nb.wire.connection_file import LOCAL, find_local
 
 if TYPE_CHECKING:  # grpc takes a while to load, and loading the extension must not wait for it
     from blazen_nb.client.sync import PeerClient
     from blazen_nb.peer.server import PeerServer
 
-LOCAL = "local"
-"""The name, and the address, of the newest peer of this user on this machine."""
 CLIENT_NAME = "notebook"
 """What the client of a notebook calls itself."""
+RECONNECT_SECONDS = 12 * 3600.0
+"""A notebook whose peer is away tries to come back for as long as the peer keeps its session: somebody sees that."""
 
 
 class Peers:
@@ -56,8 +56,9 @@ class Peers:
         """
         from blazen_nb.client.sync import PeerClient
 
-        where = _local_address() if address == LOCAL else address
-        client = PeerClient.connect(where, CLIENT_NAME, namespace=namespace)
+        client = PeerClient.connect(
+            address, CLIENT_NAME, namespace=namespace, reconnect=RECONNECT_SECONDS
+        )
         before = self._clients.get(name)
         self._clients[name] = client
         self._newest = name
@@ -92,15 +93,18 @@ class Peers:
         known = self._in_others.get(key)
         if known is None or not known.is_open:
             known = self._in_others[key] = PeerClient.connect(
-                first.address, CLIENT_NAME, namespace=namespace
+                first.address,
+                CLIENT_NAME,
+                namespace=namespace,
+                reconnect=RECONNECT_SECONDS,
             )
         return known
 
     def _own_client(self, wanted: str, namespace: str | None) -> PeerClient:
         known = self._clients.get(wanted)
-        if known is not None and known.is_open:
+        if known is not None and known.is_open and not self._has_moved(wanted, known):
             return known
-        if known is not None:
+        if known is not None and wanted != LOCAL:
             return self.connect(wanted, known.address, namespace=namespace)
         if wanted == LOCAL or ":" in wanted:
             return self.connect(wanted, wanted, namespace=namespace)
@@ -108,6 +112,20 @@ class Peers:
             f"no peer is connected as {wanted!r}{near(wanted, self.names)}; "
             f"%blazen_connect {wanted} ADDRESS connects it"
         )
+
+    def _has_moved(self, wanted: str, known: PeerClient) -> bool:
+        """Whether the peer that this client tries to come back to is elsewhere now.
+
+        Raises:
+            TransportError: Nobody is there: the cell says so at once, instead of waiting with its client.
+        """
+        if known.state == "connected":
+            return False
+        from blazen_nb.client.sync import PeerClient
+
+        address = LOCAL if wanted == LOCAL else known.address
+        with PeerClient.connect(address, CLIENT_NAME, reconnect=0) as there:
+            return there.address != known.address
 
     def connected(self, name: str | None) -> PeerClient | None:
         """The open client of this name, without a name the newest; None where there is none: connects nothing."""
@@ -149,8 +167,6 @@ def has_local_peer() -> bool:
     Raises:
         ValidationError: There is only a file that other users can read.
     """
-    from blazen_nb.wire.connection_file import find_local
-
     return find_local() is not None
 
 
@@ -164,15 +180,3 @@ def notebook_namespace(user_ns: Mapping[str, Any]) -> str | None:
         return None
     # A digest, because the notebook's path is nobody else's business.
     return "notebook-" + hashlib.sha256(str(notebook).encode()).hexdigest()[:16]
-
-
-def _local_address() -> str:
-    from blazen_nb.wire.connection_file import find_local
-
-    found = find_local()
-    if found is None:
-        raise ValidationError(
-            "no peer of yours runs on this machine: `blazen-nb serve 127.0.0.1:7070` in a terminal starts "
-            "one, %blazen_serve starts one in this kernel, %blazen_connect NAME HOST:PORT finds one elsewhere"
-        )
-    return found.address

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 
 from blazen_nb.errors import BlazenError
 from blazen_nb.notebook.expansion import expand, split_words
+from blazen_nb.notebook.listed_runs import Listed, all_runs, readable_runs, the_one
 from blazen_nb.notebook.options import MagicParser, names_in, output_in
 from blazen_nb.notebook.peers import kernel_peers, notebook_namespace
 from blazen_nb.notebook.remote_run import RemoteRun
@@ -20,15 +20,14 @@ from blazen_nb.notebook.shown_errors import shown, shown_interrupt
 from blazen_nb.render.run_state import RunState
 from blazen_nb.render.words import seconds, short_run
 
-if TYPE_CHECKING:  # grpc takes a while to load, and loading the extension must not wait for it
-    from blazen_nb.client.run_requests import RunInfo
-    from blazen_nb.client.sync import PeerClient
-
 _ENDED_SHOWN = 10
 _ABOUT_ATTACH = """\
 Show a run again, running or ended, whichever notebook of yours has started it: all that it has said and shown, then
 live, then its result. RUN is its ID or how it starts, as %blazen_runs shows it; without it, the newest one that
 runs, else the newest."""
+
+
+_RUNS_USAGE = "%blazen_runs [--all] [--state STATES] [--workflow NAME] [--since TIME]"
 
 
 class Settings(Protocol):
@@ -58,7 +57,18 @@ def _attach_parser() -> MagicParser:
     return parser
 
 
+def _list_parser() -> MagicParser:
+    parser = MagicParser(
+        "%blazen_runs", usage=_RUNS_USAGE, about="", help_line="%blazen_runs? says more and"
+    )
+    parser.add_argument("--all", action="store_true")
+    for option in ("--state", "--workflow", "--since"):
+        parser.add_argument(option)
+    return parser
+
+
 _parser = _attach_parser()
+_runs_parser = _list_parser()
 
 
 @magics_class
@@ -77,22 +87,28 @@ class RunMagics(Magics):
     @no_var_expand
     @line_magic
     def blazen_runs(self, line: str) -> None:
-        """``%blazen_runs [--all]``: what runs on the peers of this kernel, and your runs that ended lately."""
-        words = split_words(line)
-        if words not in ([], ["--all"]):
-            raise UsageError("%blazen_runs [--all]")
-        running = list(_running())
-        for client, going in running:
-            duration = seconds(going["duration"])
-            _list(client, going["run_id"], going["workflow_name"], "running", duration)
-        ended = [(client, run) for client, run in _mine() if run.state != "running"]
-        listed = ended if words else ended[:_ENDED_SHOWN]
-        for client, run in listed:
-            _list(client, run.run_id, run.workflow_name, run.state, seconds(run.duration))
-        if len(ended) > len(listed):
-            sys.stdout.write(f"and {len(ended) - len(listed)} more; %blazen_runs --all\n")
-        if not running and not ended:
-            sys.stdout.write("nothing runs\n")
+        """``%blazen_runs``: what runs on the peers of this kernel, and your runs that ended lately.
+
+        ``%blazen_runs [--all] [--state STATES] [--workflow NAME] [--since TIME]``: ``--all`` lists more than the last
+        ten that ended. STATES are one or several of running, queued, waiting, paused, succeeded, failed, timed_out,
+        cancelled, lost; TIME is ``90s``, ``15m``, ``2h`` or ``3d`` (ago), or ``2026-01-31T12:00``.
+        """
+        from blazen_nb.client.run_lists import since_of, wanted
+
+        words, rest = _runs_parser.parse_known_args(split_words(line))
+        if rest:
+            raise UsageError(_RUNS_USAGE)
+        state, workflow, since = (
+            expand(word, self._shell.user_ns) if word else None
+            for word in (words.state, words.workflow, words.since)
+        )
+        try:
+            is_wanted = wanted(
+                state.split(",") if state else None, workflow, since_of(since) if since else None
+            )
+        except BlazenError as error:
+            raise UsageError(str(error)) from None
+        _list([listed for listed in all_runs() if is_wanted(listed[1])], whole=words.all)
 
     @no_var_expand
     @line_magic
@@ -128,37 +144,33 @@ class RunMagics(Magics):
         words = [expand(word, self._shell.user_ns) for word in split_words(line)]
         if len(words) != 1:
             raise UsageError("%blazen_cancel RUN; %blazen_runs lists them")
-        found = [(client, run) for client, run in _running() if run["run_id"].startswith(words[0])]
-        _require_one(found, words[0])
-        client, run = found[0]
+        client, run = the_one(words[0], [each for each in all_runs() if not each[1].has_ended])
         try:
-            told = client.cancel_run(run["run_id"])
+            told = client.cancel_run(run.run_id)
         except BlazenError as error:
             raise shown(error) from error.__cause__
         what = "was told to end" if told else "has ended already"
-        sys.stdout.write(f"{run['workflow_name']} on {client.node_id} {what}\n")
+        sys.stdout.write(f"{run.workflow_name} on {client.node_id} {what}\n")
 
     def _attached(self, start: str) -> RemoteRun:
         if not kernel_peers.names:
             kernel_peers.client(None, namespace=notebook_namespace(self._shell.user_ns))
-        runs = _mine()
-        if start:
-            found = [(client, run) for client, run in runs if run.run_id.startswith(start)]
-            _require_one(found, start)
-        else:
-            found = sorted(
-                runs, key=lambda pair: pair[1].state != "running"
-            )  # stable: newest first
-        if not found:
-            raise UsageError(
-                "no run of yours is known to the peers of this kernel; %blazen_peers lists them"
-            )
-        client, info = found[0]
+        client, info = self._chosen(start, readable_runs())
         handle = client.attach(info.run_id)
         state = RunState(
             run_id=info.run_id, node_id=client.node_id, workflow_name=info.workflow_name
         )
         return RemoteRun(client, handle, state)
+
+    def _chosen(self, start: str, runs: list[Listed]) -> Listed:
+        """Of the runs, the newest first, the one whose ID starts like this; else the newest that runs, or of all."""
+        if start:
+            return the_one(start, runs)
+        if not runs:
+            raise UsageError(
+                "no run of yours is known to the peers of this kernel; %blazen_peers lists them"
+            )
+        return min(runs, key=lambda listed: listed[1].has_ended)  # stable: of several, the newest
 
     def _save_log(self, run: RemoteRun, path: str) -> None:
         run.handle.detach()
@@ -166,39 +178,14 @@ class RunMagics(Magics):
         sys.stdout.write(f"{size:,} bytes of {run.state.workflow_name} are in the file\n")
 
 
-def _list(client: PeerClient, run_id: str, name: str, state: str, duration: str) -> None:
-    facts = f"{name} on {client.node_id}, {state.replace('_', ' ')}, {duration}"
-    sys.stdout.write(f"{short_run(run_id)}  {facts}\n")
-
-
-def _require_one(found: list[Any], start: str) -> None:
-    if len(found) != 1:
-        many = "more than one run starts" if found else "no run starts"
-        raise UsageError(f"{many} with {start!r}; %blazen_runs lists them")
-
-
-def _running() -> Iterator[tuple[PeerClient, dict[str, Any]]]:
-    """The runs in flight, whoever started them, each with the first client that sees it."""
-    seen: set[str] = set()
-    for client in kernel_peers.clients.values():
-        try:
-            runs = client.describe().runs
-        except BlazenError:
-            continue  # a peer that says nothing any more
-        for run in runs:
-            if run["run_id"] not in seen:
-                seen.add(run["run_id"])
-                yield client, run
-
-
-def _mine() -> list[tuple[PeerClient, RunInfo]]:
-    """The runs of this user that can be read, the newest first, each with the first client that sees it."""
-    known: dict[str, tuple[PeerClient, RunInfo]] = {}
-    for client in kernel_peers.clients.values():
-        try:
-            runs = client.runs()
-        except BlazenError:
-            continue
-        for run in runs:
-            known.setdefault(run.run_id, (client, run))
-    return sorted(known.values(), key=lambda pair: pair[1].started_at, reverse=True)
+def _list(listed: list[Listed], *, whole: bool) -> None:
+    ended = 0
+    for client, run in listed:
+        ended += run.has_ended
+        if whole or ended <= _ENDED_SHOWN:
+            facts = f"{run.workflow_name} on {client.node_id}, {run.state.replace('_', ' ')}"
+            sys.stdout.write(f"{short_run(run.run_id)}  {facts}, {seconds(run.duration)}\n")
+    if ended > _ENDED_SHOWN and not whole:
+        sys.stdout.write(f"and {ended - _ENDED_SHOWN} more; %blazen_runs --all\n")
+    if not listed:
+        sys.stdout.write("nothing runs\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from blazen_nb.notebook.cell_output import CellOutput
 from blazen_nb.notebook.device_watch import DeviceWatch
 from blazen_nb.notebook.view import View
@@ -50,13 +52,21 @@ class Story:
                     return
                 case Displayed():
                     output.show(update)
+        self.state.broken_at = None
         self.state.apply(update)
         if isinstance(update, InputRequested):
             self._view.asked(self.state, update)
         self._view.refresh()
 
-    def idle(self) -> None:
-        """Nothing came for a moment."""
+    def idle(self, broken_since: float | None = None) -> None:
+        """Nothing came for a moment.
+
+        Args:
+            broken_since: ``time.monotonic()`` when the connection broke, where it has and may come back.
+        """
+        if (broken_since is None) != (self.state.broken_at is None):
+            away = 0.0 if broken_since is None else time.monotonic() - broken_since
+            self.state.broken_at = None if broken_since is None else time.time() - away
         self._look_at_devices()
         if self._output is not None:
             self._output.flush()

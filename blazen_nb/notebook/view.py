@@ -29,6 +29,8 @@ UPDATE_SECONDS = 0.1
 """The shortest time between two pictures: more than ten a second nobody sees."""
 _IDLE_SECONDS = 0.25
 """The time between two pictures in which only the clock moved."""
+_LIVE_AFTER_SECONDS = 0.1
+"""A run that ends sooner gets no widgets: making and closing them takes longer than most short cells."""
 
 Answer = Callable[[str, Any], None]
 """Sends the answer to the question of this ID; thread-safe."""
@@ -118,7 +120,7 @@ class StaticView(NoView):
 
 
 class LiveView:
-    """The live card, made of core widgets only; at the end static HTML without script takes its place.
+    """The live card, made of core widgets only; before it and in the end static HTML without script is in its place.
 
     Args:
         cancel: Thread-safe; returns at once.
@@ -140,13 +142,17 @@ class LiveView:
         self._box: Any = None
         self._forms: list[InputForm] = []
         self._is_shown = False
-        self._shown_at = 0.0
+        self._opened_at = self._shown_at = 0.0
         self._is_behind = False
 
     def open(self) -> None:
         """See View."""
-        if self._box is not None:
-            return
+        if not self._is_shown:
+            self._opened_at = time.monotonic()
+            self._show()
+
+    def go_live(self) -> None:
+        """Widgets take the place of the HTML; on the cell's own thread, where the run will be followed by another."""
         import ipywidgets
 
         parts = self._picture.parts()
@@ -162,14 +168,19 @@ class LiveView:
         self._box = ipywidgets.VBox([style, head, *forms, *rest, button])
         self._box.add_class("bzn").add_class("bzn-card")
         self._show()
+        self._shown_at = time.monotonic()
 
     def refresh(self, *, changed: bool = True) -> None:
         """See View."""
         if not self._is_shown:
             return  # an interrupt came while the card was being made
+        now = time.monotonic()
+        if self._box is None:
+            if now - self._opened_at >= _LIVE_AFTER_SECONDS:
+                self.go_live()
+            return
         for (state, _), form in zip(self._runs, self._forms, strict=True):
             form.keep_only(state.questions)
-        now = time.monotonic()
         self._is_behind |= (
             changed  # a change that came too soon after a picture waits for the next one only
         )
@@ -182,12 +193,17 @@ class LiveView:
 
     def asked(self, state: RunState, question: InputRequested) -> None:
         """See View."""
-        for (known, _), form in zip(self._runs, self._forms, strict=False):
-            if known is state and self._is_shown:
+        if not self._is_shown:
+            return
+        if self._box is None:
+            self.go_live()
+        for (known, _), form in zip(self._runs, self._forms, strict=True):
+            if known is state:
                 form.ask(question)
 
     def cleared(self) -> None:
         """See View."""
+        self._is_shown = False
         self._show()
 
     def close(self) -> None:
@@ -206,7 +222,10 @@ class LiveView:
         self._runs, self._cancel = (), over
 
     def _show(self) -> None:
-        view = {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id}
-        widget = {"application/vnd.jupyter.widget-view+json": view}
-        publish({**widget, **self._picture.final()}, display_id=self._display_id)
+        """The card is an output of the cell; the widgets, once they are there, take the place of the HTML in it."""
+        bundle = self._picture.final()
+        if self._box is not None:
+            view = {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id}
+            bundle = {"application/vnd.jupyter.widget-view+json": view, **bundle}
+        publish(bundle, display_id=self._display_id, update=self._is_shown)
         self._is_shown = True

@@ -75,7 +75,7 @@ def _tell(run: Watched, seconds: float) -> bool:
     is_over = run.handle.is_over  # asked first: what comes while this waits must not be passed over
     update = run.handle.next_update(seconds)
     if update is None:
-        run.story.idle()
+        run.story.idle(run.handle.broken_since)
         return not is_over
     run.story.take(update)
     return not isinstance(update, Ended)

@@ -17,7 +17,7 @@ from blazen_nb.peer.blazen_events import EventStory
 from blazen_nb.peer.parts import PeerParts
 from blazen_nb.peer.refs import RefScope
 from blazen_nb.peer.runs import PeerRun
-from blazen_nb.peer.session import start_event
+from blazen_nb.peer.start_input import start_event
 from blazen_nb.shipping.bulk import encode_raw
 from blazen_nb.wire.blazen_messages import (
     DerefRequest,

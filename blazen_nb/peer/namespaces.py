@@ -7,6 +7,7 @@ import itertools
 import secrets
 import sys
 import threading
+import time
 import types
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -48,6 +49,8 @@ class Namespace:
         """Context variables as the last cell left them."""
         self.sessions = 0
         self.runs = 0
+        self.unused_since: float | None = None
+        """When the last session or run that used it ended; None while one does."""
         self._graphs: dict[tuple[str, ...], tuple[int, Graph]] = {}
 
     def _fill(self) -> None:
@@ -134,9 +137,21 @@ class Namespace:
 
 
 class NamespaceTable:
-    """A peer's namespaces by identity and name; those without a name end with their session and its runs."""
+    """A peer's namespaces by identity and name. Thread-safe.
 
-    def __init__(self, limits: Limits, expose: Mapping[str, Any]) -> None:
+    Those without a name end with their session and its runs, those with one once nobody has used them for their lease.
+
+    Args:
+        now: Seconds on a clock that only goes forward.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        expose: Mapping[str, Any],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.now = now
         self._limits = limits
         self._expose = dict(expose)
         self._named: dict[tuple[str, str], Namespace] = {}
@@ -157,36 +172,52 @@ class NamespaceTable:
             if name:
                 self._named[identity, name] = namespace
             namespace.sessions += 1
+            namespace.unused_since = None
             return namespace, known is not None
 
     def leave(self, namespace: Namespace) -> None:
         """A session has ended."""
         with self._lock:
             namespace.sessions -= 1
-        self._end_if_unused(namespace)
+        self._look_at_use(namespace)
 
     def run_started(self, namespace: Namespace) -> None:
         """A run uses it."""
         with self._lock:
             namespace.runs += 1
+            namespace.unused_since = None
 
     def run_ended(self, namespace: Namespace) -> None:
         """A run uses it no more."""
         with self._lock:
             namespace.runs -= 1
-        self._end_if_unused(namespace)
+        self._look_at_use(namespace)
 
-    def _end_if_unused(self, namespace: Namespace) -> None:
+    def _look_at_use(self, namespace: Namespace) -> None:
         with self._lock:
-            if (
-                namespace.name
-                or namespace.sessions > 0
-                or namespace.runs > 0
-                or namespace not in self._all
-            ):
+            if namespace.sessions > 0 or namespace.runs > 0 or namespace not in self._all:
+                return
+            if namespace.name:
+                namespace.unused_since = self.now()
                 return
             self._all.discard(namespace)
         namespace.close()
+
+    def end_unused(self) -> list[Namespace]:
+        """Those whose lease is over; their variables are gone."""
+        latest = self.now() - self._limits.namespace_lease_seconds
+        with self._lock:
+            over = [
+                namespace
+                for namespace in self._named.values()
+                if namespace.unused_since is not None and namespace.unused_since <= latest
+            ]
+            for namespace in over:
+                del self._named[namespace.identity, namespace.name]
+                self._all.discard(namespace)
+        for namespace in over:
+            namespace.close()
+        return over
 
     def look_for_blocked(self) -> list[str]:
         """Names of steps that block a cell thread now."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import platform
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,11 +15,17 @@ from blazen_nb import __version__
 from blazen_nb.engine.registry import StepRegistry
 from blazen_nb.errors import AuthError
 from blazen_nb.peer.device_reports import DeviceReports
+from blazen_nb.peer.freed_memory import give_memory_back
 from blazen_nb.peer.namespaces import Namespace, NamespaceTable
 from blazen_nb.peer.refs import RefTable
 from blazen_nb.peer.runs import RunManager
+from blazen_nb.peer.transfers import Incoming, Outgoing, Transfers
 from blazen_nb.peer.watching import Watchers
+from blazen_nb.render.words import seconds
 from blazen_nb.wire.limits import Limits
+from blazen_nb.wire.v1.kernel_pb2 import BulkOffer
+
+_log = logging.getLogger("blazen_nb.peer")
 
 AcceptCode = Literal["authenticated", "never"]
 
@@ -49,6 +56,12 @@ class PeerParts:
         self.accepts_code = accept_code == "authenticated"
         self.namespaces = NamespaceTable(limits, expose)
         self.refs = RefTable(node_id, self.incarnation, limits)
+        self.outgoing: Transfers[Outgoing] = Transfers()
+        self.incoming: Transfers[Incoming] = Transfers()
+        self.offer_bulk: Callable[[str], BulkOffer | None] = lambda _: None
+        """What a session of this identity is told of sockets for values in bulk; set while the peer listens."""
+        self.withdraw_bulk: Callable[[bytes], None] = lambda _: None
+        self.bulk_port: Callable[[], int] = lambda: 0
         self.devices = DeviceReports()
         self.watchers = Watchers()
         self.runs = RunManager(node_id, self.namespaces, limits, self.watchers.tell)
@@ -85,10 +98,28 @@ class PeerParts:
             known = self._shared[identity] = self.namespaces.open(identity, "")[0]
         return known
 
+    def drop_transfers(self, identity: str, ids: Iterable[bytes]) -> None:
+        """Forget transfers that nobody will go on with."""
+        for transfer_id in ids:
+            self.outgoing.drop(identity, transfer_id)
+            self.incoming.drop(identity, transfer_id)
+
     def tidy(self) -> None:
-        """Forget what nobody uses any more: runs that have ended long ago, refs that callers have left behind."""
+        """Forget what nobody uses any more: runs that have ended long ago, and refs and namespaces left behind."""
         self.runs.tidy()
         self.refs.expire()
+        self.outgoing.expire()
+        self.incoming.expire()
+        ended = self.namespaces.end_unused()
+        for namespace in ended:
+            self.refs.end_home(namespace.id)
+            _log.info(
+                "namespace %s has ended: no client and no run has used it for %s; its variables are gone",
+                namespace.name,
+                seconds(self.limits.namespace_lease_seconds),
+            )
+        if ended:
+            give_memory_back()
 
     def replace_blocked(self) -> list[str]:
         """Name steps that block a cell thread; where calls without a session share one, give them a new one."""

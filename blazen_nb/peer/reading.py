@@ -58,9 +58,13 @@ class RunReading:
 
     def list(self, request_id: int, _: pb.ListRuns) -> None:
         """Tell which runs of this identity can be read."""
-        runs = [summary_of(record) for record in self._peer.runs.records(self._refs.identity)]
-        listed = pb.RunList(json=json.dumps(runs).encode())
-        self._outbox.put(pb.PeerFrame(request_id=request_id, run_list=listed).SerializeToString())
+        runs = self._peer.runs
+        listed = [
+            summary_of(record, runs.state_of(record))
+            for record in runs.records(self._refs.identity)
+        ]
+        answer = pb.RunList(json=json.dumps(listed).encode())
+        self._outbox.put(pb.PeerFrame(request_id=request_id, run_list=answer).SerializeToString())
 
     def close(self) -> None:
         """The client is gone; its runs go on."""

@@ -145,6 +145,20 @@ class RefTable:
         for kept in mine:
             self.release(kept.ref.uuid, scope.identity)
 
+    def end_home(self, home: str) -> None:
+        """A namespace is over: what its sessions kept goes, where they have ended and nobody else has taken it."""
+        with self._lock:
+            mine = [
+                kept
+                for kept in self._kept.values()
+                if kept.scope.home == home
+                and kept.scope.is_left
+                and kept.run.has_ended
+                and kept.ref.lifetime is RefLifetime.UntilParentFinish
+            ]
+        for kept in mine:
+            self.release(kept.ref.uuid, kept.scope.identity)
+
     def expire(self) -> None:
         """Drop what callers without a session have not used for as long as the limits say."""
         latest = self.now() - self.limits.ref_lease_seconds
@@ -219,6 +233,11 @@ class RefScope:
         self.was_taken = False
         """Of a run's: a client has its result, and with it the refs."""
         self._owner = owner
+
+    @property
+    def is_left(self) -> bool:
+        """Whether the session that it belongs to has ended."""
+        return (self._owner or self).has_ended
 
     def for_record(self) -> RefScope:
         """The place for the refs of a run that can be read later, by this session or another one."""

@@ -17,7 +17,7 @@ from blazen_nb.engine.run import dashed
 from blazen_nb.peer.growing import Growing
 from blazen_nb.peer.refs import RefScope
 from blazen_nb.peer.spool import Spool
-from blazen_nb.updates import Outcome
+from blazen_nb.updates import LiveState, Outcome
 from blazen_nb.wire.limits import Limits
 from blazen_nb.wire.outbox import Outbox, nested
 from blazen_nb.wire.v1 import kernel_pb2 as pb
@@ -241,12 +241,12 @@ class Reader:
         self._record.leave(self)
 
 
-def summary_of(record: RunRecord) -> dict[str, Any]:
+def summary_of(record: RunRecord, state: LiveState | Outcome) -> dict[str, Any]:
     """What a list of runs says of it, as JSON."""
     return {
         "run_id": dashed(record.raw_id),
         "workflow_name": record.workflow_name,
-        "state": record.outcome or "running",
+        "state": state,
         "started_at": record.started_at,
         "duration": record.duration,
         "client": record.client,

@@ -12,6 +12,7 @@ import grpc.aio
 from blazen_nb.engine.timers import TimerHandle, thread_clock
 from blazen_nb.errors import TransportError, ValidationError
 from blazen_nb.peer import capture
+from blazen_nb.peer.bulk_listener import BulkListener
 from blazen_nb.peer.parts import PeerParts
 from blazen_nb.peer.service import FLUSH_SECONDS, PeerRpcs
 from blazen_nb.wire import connection_file, io_loop
@@ -37,6 +38,7 @@ class Running:
         self._io = io_loop.acquire()
         self._server: grpc.aio.Server | None = None
         self._rpcs: PeerRpcs | None = None
+        self._bulk: BulkListener | None = None
         self._watch: TimerHandle | None = None
         capture.install()
 
@@ -72,6 +74,11 @@ class Running:
                 f"cannot listen on {where}: it is in use or not an address of this machine"
             )
         await self._server.start()
+        host = None if where.is_unix or self._tls is not None else where.host
+        self._bulk = BulkListener(self._parts, host)
+        self._parts.offer_bulk = self._bulk.offer
+        self._parts.withdraw_bulk = self._bulk.withdraw
+        self._parts.bulk_port = self._bulk.tcp_port
         return where if where.is_unix else where.with_port(port)
 
     def _add_port(self, server: grpc.aio.Server, target: str) -> int:
@@ -88,6 +95,8 @@ class Running:
     def _look(self) -> None:
         self._parts.replace_blocked()
         self._parts.tidy()
+        if self._rpcs is not None:
+            self._rpcs.tidy()
         self._watch = thread_clock.call_later(WATCH_SECONDS, self._look)
 
     async def _stop(self) -> None:
@@ -95,6 +104,10 @@ class Running:
             self._rpcs.end_sessions()
         if self._server is not None:
             await self._server.stop(FLUSH_SECONDS)
+        if self._bulk is not None:
+            await self._bulk.close()
+        if self._rpcs is not None:
+            self._rpcs.close()
 
     def stop(self) -> None:
         """Free the port and the threads."""

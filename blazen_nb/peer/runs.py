@@ -7,17 +7,19 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Protocol
 
 from blazen_nb.engine.graph import Graph
 from blazen_nb.engine.observer import Observer
 from blazen_nb.engine.run import Run, dashed
+from blazen_nb.engine.waiting import only_waits
 from blazen_nb.errors import LimitError, TransportError, ValidationError
 from blazen_nb.events import StartEvent
 from blazen_nb.peer.ended_runs import EndedRuns
 from blazen_nb.peer.namespaces import Namespace, NamespaceTable
 from blazen_nb.peer.refs import RefScope
 from blazen_nb.peer.run_record import RunRecord
+from blazen_nb.updates import LiveState, Outcome
 from blazen_nb.wire.limits import Limits
 
 _log = logging.getLogger("blazen_nb.peer")
@@ -76,14 +78,13 @@ class PeerRun:
         return self.namespace.identity
 
     @property
-    def state(self) -> Literal["queued", "running", "waiting", "paused"]:
+    def state(self) -> LiveState:
         """What it does right now."""
         if self.run is None:
             return "queued"
         if self.run.state.paused:
             return "paused"
-        asks = self.run.state.inputs and not self.run.state.running
-        return "waiting" if asks else "running"
+        return "waiting" if only_waits(self.run.state) else "running"
 
     @property
     def duration(self) -> float:
@@ -254,6 +255,13 @@ class RunManager:
         known = {record.raw_id: record for record in (*self._ended_runs.all(), *running)}
         mine = [record for record in known.values() if record.scope.identity == identity]
         return sorted(mine, key=lambda record: record.started_at, reverse=True)
+
+    def state_of(self, record: RunRecord) -> LiveState | Outcome:
+        """How the run ended, or what it does right now."""
+        if record.outcome is not None:
+            return record.outcome
+        found = self._runs.get(record.raw_id)
+        return found.state if found is not None else "running"  # it has ended, and is about to tell
 
     def running(self) -> list[PeerRun]:
         """The runs in flight."""

@@ -11,11 +11,11 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from blazen_nb.errors import AuthError, BlazenError, EncodeError, EnvelopeVersionError, LimitError
+from blazen_nb.errors import AuthError, BlazenError, EncodeError, EnvelopeVersionError
 from blazen_nb.peer.blazen_service import BlazenService
 from blazen_nb.peer.bulk_service import BulkService
-from blazen_nb.peer.parts import PeerParts, SessionInfo
-from blazen_nb.peer.session import Session
+from blazen_nb.peer.parts import PeerParts
+from blazen_nb.peer.session_table import Connection, SessionTable
 from blazen_nb.wire.auth import (
     NODE_ID_HEADER,
     REFUSED,
@@ -25,7 +25,6 @@ from blazen_nb.wire.auth import (
 )
 from blazen_nb.wire.blazen_messages import ENVELOPE_VERSION
 from blazen_nb.wire.io_loop import IoLoop
-from blazen_nb.wire.outbox import Outbox
 from blazen_nb.wire.status import status_of
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
@@ -51,6 +50,7 @@ class PeerRpcs(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
         blazen = BlazenService(parts)
         self._blazen_events = blazen.stream
         self._bulk = BulkService(parts)
+        self._sessions = SessionTable(parts, io)
         self._unary: dict[str, Callable[[str, bytes], Awaitable[bytes]]] = {
             f"{_BLAZEN}InvokeSubWorkflow": blazen.invoke,
             f"{_BLAZEN}DerefSessionRef": blazen.deref,
@@ -89,38 +89,34 @@ class PeerRpcs(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
         await context.send_initial_metadata(((NODE_ID_HEADER, header_text(self._parts.node_id)),))
         try:
             request_id, hello = _hello(await anext(batches, b""))
-            if len(self._parts.sessions) >= self._parts.limits.sessions:
-                raise LimitError(
-                    f"peer {self._parts.node_id} has as many sessions as it admits; try again later"
-                )
+            connection = self._sessions.open(identity, hello)
         except BlazenError as error:
             await context.abort(*status_of(error))
             return
-        outbox = Outbox(self._io, pb.PeerFrame)
-        session = Session(self._parts, identity, hello, outbox)
-        info = SessionInfo(hello.node_id, identity, hello.namespace)
-        self._parts.session_began(info)
-        _log.debug("session %s of client %r begins", session.session_id, hello.node_id)
-        session.welcome(request_id)
         try:
-            await self._converse(session, outbox, batches, context)
+            session = connection.session
+            await context.write(session.welcome(request_id, hello, resumed=connection.resumed))
+            await self._converse(connection, batches, context)
         finally:
-            _log.debug("session %s of client %r ends", session.session_id, hello.node_id)
-            self._parts.session_ended(info)
-            session.close()
+            self._sessions.closed(connection)
 
     async def _converse(
-        self, session: Session, outbox: Outbox, batches: AsyncIterator[bytes], context: Any
+        self, connection: Connection, batches: AsyncIterator[bytes], context: Any
     ) -> None:
         """Read and write until the client is gone, or the peer ends and has said its last word."""
-        reading = asyncio.create_task(_read_all(session, batches))
+        if not connection.is_current:
+            return
+        outbox = connection.session.outbox
+        reading = asyncio.create_task(_read_all(connection, batches))
         writing = asyncio.create_task(outbox.write_all(context.write))
+        connection.tasks += [reading, writing]
         ending = asyncio.create_task(self._ending.wait())
         tasks = {reading, writing, ending}
         try:
             # Also where the writer fails: a client must not wait for what can no longer come.
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if ending.done() and not writing.done():
+                outbox.put(pb.PeerFrame(goodbye=pb.Goodbye()).SerializeToString())
                 flushing = asyncio.create_task(outbox.flushed())
                 tasks.add(flushing)
                 await asyncio.wait(
@@ -132,12 +128,21 @@ class PeerRpcs(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+            connection.tasks.clear()  # with what they ended with they hold the stream, and make a cycle
             for task in (reading, writing):
                 _log_error(task)
+
+    def tidy(self) -> None:
+        """End what lost clients have left behind; from any thread."""
+        self._sessions.tidy()
 
     def end_sessions(self) -> None:
         """Let each session write what waits, and end; on the I/O loop."""
         self._ending.set()
+
+    def close(self) -> None:
+        """End the sessions of those who are not connected, too; on the I/O loop."""
+        self._sessions.close()
 
 
 def _node_id(metadata: Any) -> str:
@@ -150,9 +155,12 @@ def _caller(identity: str, context: Any) -> str:
     return certificate_identity(context.auth_context()) or identity
 
 
-async def _read_all(session: Session, batches: AsyncIterator[bytes]) -> None:
+async def _read_all(connection: Connection, batches: AsyncIterator[bytes]) -> None:
     async for batch in batches:
-        session.receive(batch)
+        connection.heard()
+        connection.session.receive(batch)
+        if connection.session.is_over:
+            return
 
 
 def _log_error(task: asyncio.Task[Any]) -> None:

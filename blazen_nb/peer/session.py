@@ -1,4 +1,4 @@
-"""One client's stream: reads its frames, answers them, and writes what its runs tell. Runs outlive it."""
+"""One client, over one connection or several in turn: its frames are read and answered. Runs outlive it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from blazen_nb.engine.run import Run
 from blazen_nb.errors import BlazenError, UnsupportedError, ValidationError
-from blazen_nb.events import EVENT_TYPE_TAKEN, StartEvent
+from blazen_nb.events import StartEvent
 from blazen_nb.peer.cells import CellRun
 from blazen_nb.peer.leaving import KnownRefs
 from blazen_nb.peer.parts import PeerParts
@@ -20,15 +20,19 @@ from blazen_nb.peer.registering import register_steps
 from blazen_nb.peer.results import ended_update, run_result, untold_result
 from blazen_nb.peer.run_record import RunRecord
 from blazen_nb.peer.runs import PeerRun
+from blazen_nb.peer.start_input import start_event
 from blazen_nb.peer.update_log import UpdateLog
 from blazen_nb.shipping.cell import CellSource
 from blazen_nb.shipping.described import REF_MARKER
 from blazen_nb.shipping.environment import python_minor
 from blazen_nb.shipping.values import decode
 from blazen_nb.wire.blazen_messages import ENVELOPE_VERSION
+from blazen_nb.wire.delivery import Delivery
 from blazen_nb.wire.device_messages import report_message
+from blazen_nb.wire.io_loop import IoLoop
 from blazen_nb.wire.messages import bundle_of, refusal_of, value_of
-from blazen_nb.wire.outbox import Outbox, Parts
+from blazen_nb.wire.outbox import Outbox
+from blazen_nb.wire.parts import Parts
 from blazen_nb.wire.ref_messages import ref_message, uuid_of
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
@@ -37,29 +41,41 @@ _MARKER = REF_MARKER.encode()
 
 
 class Session:
-    """A connected client.
+    """A client that is connected, or may come back.
 
     Args:
         peer: The server's parts that sessions share.
         identity: Who calls, by token.
+        resumable: The session can go on over another connection.
     """
 
-    def __init__(self, peer: PeerParts, identity: str, hello: pb.Hello, outbox: Outbox) -> None:
+    def __init__(
+        self, peer: PeerParts, identity: str, hello: pb.Hello, io: IoLoop, *, resumable: bool
+    ) -> None:
         self._peer = peer
         self._hello = hello
-        self._outbox = outbox
+        self.outbox = Outbox(io, pb.PeerFrame, Delivery() if resumable else None)
+        self.resumable = resumable
+        self.resume_secret = secrets.token_hex(16) if resumable else ""
+        """Whoever has it may take the session up."""
+        self.is_over = False
+        """Its client has said goodbye."""
         self.identity = identity
         self.session_id = hello.session_id or secrets.token_hex(8)
         self.namespace, self._resumed = peer.namespaces.open(identity, hello.namespace)
         self._refs = peer.refs.scope(identity, self.session_id, self.namespace.id)
         self._parts = Parts(peer.limits.message_bytes)
         self._same_minor = hello.python == python_minor()
+        self._bulk = peer.offer_bulk(identity)
         self._calls: dict[bytes, PeerRun] = {}
         """Runs that end with the connection."""
-        self.reading = RunReading(peer, self._refs, outbox, self._reply)
+        self.reading = RunReading(peer, self._refs, self.outbox, self._reply)
 
-    def welcome(self, request_id: int) -> None:
-        """Answer the Hello."""
+    def welcome(self, request_id: int, hello: pb.Hello, *, resumed: bool) -> bytes:
+        """The batch that answers the Hello, before anything else is written on that connection."""
+        if resumed:
+            self.outbox.repeat(hello.received)
+        delivery = self.outbox.delivery
         welcome = pb.Welcome(
             node_id=self._peer.node_id,
             incarnation=self._peer.incarnation,
@@ -67,13 +83,20 @@ class Session:
             envelope_version=ENVELOPE_VERSION,
             python=python_minor(),
             version=self._peer.version,
+            bulk=self._bulk,
+            resume_secret=self.resume_secret,
+            session_resumed=resumed,
+            received=delivery.received if delivery is not None else 0,
         )
-        self._reply(request_id, welcome=welcome)
+        frame = pb.PeerFrame(request_id=request_id, welcome=welcome)
+        return pb.PeerBatch(frames=[frame]).SerializeToString()
 
     def receive(self, batch: bytes) -> None:
         """Handle a batch of frames; on the I/O loop, so nothing here may block."""
-        for frame in pb.ClientBatch.FromString(batch).frames:
-            self._receive_frame(frame)
+        frames = pb.ClientBatch.FromString(batch).frames
+        for frame in frames:
+            if not self.outbox.take(frame, len(batch) // len(frames)):
+                self._receive_frame(frame)
 
     def _receive_frame(self, frame: pb.ClientFrame) -> None:
         kind = frame.WhichOneof("kind")
@@ -99,12 +122,15 @@ class Session:
             self._reply(request_id, refusal=refusal_of(error))
 
     def _reply(self, request_id: int, **kind: Any) -> None:
-        self._outbox.put_urgent(pb.PeerFrame(request_id=request_id, **kind).SerializeToString())
+        self.outbox.put_urgent(pb.PeerFrame(request_id=request_id, **kind).SerializeToString())
 
     # --- requests --------------------------------------------------------------------------------------------
 
     def _ping(self, request_id: int, _: pb.Ping) -> None:
         self._reply(request_id, pong=pb.Pong())
+
+    def _goodbye(self, *_: object) -> None:
+        self.is_over = True
 
     def _describe(self, request_id: int, _: pb.Describe) -> None:
         self._reply(
@@ -190,7 +216,7 @@ class Session:
             self._calls[request.run_id] = run
         timeout = float(request.timeout_secs) or None
         try:
-            self._peer.runs.start(run, graph, event, timeout=timeout, caller=self._caller)
+            self._peer.runs.start(run, graph, event, timeout=timeout, caller=self.client)
         except BaseException:
             self._calls.pop(request.run_id, None)
             raise
@@ -198,12 +224,13 @@ class Session:
             self.reading.read(request_id, log.record)
 
     @property
-    def _caller(self) -> str:
+    def client(self) -> str:
+        """What its client calls itself."""
         return self._hello.node_id or self.session_id
 
     def _log_of(self, request: pb.StartRun, name: str, scope: RefScope) -> UpdateLog:
         limits = self._peer.limits
-        record = RunRecord(request.run_id, name, self._caller, scope, limits)
+        record = RunRecord(request.run_id, name, self.client, scope, limits)
         return UpdateLog(record, limits=limits, home=self.namespace.id, refs=KnownRefs(scope))
 
     def _reset_namespace(self, request_id: int, _: pb.ResetNamespace) -> None:
@@ -245,7 +272,7 @@ class Session:
     def _list_refs(self, request_id: int, _: pb.ListRefs) -> None:
         table = self._peer.refs
         refs = [ref_message(table.info(kept)) for kept in table.of_scope(self._refs)]
-        self._outbox.put(
+        self.outbox.put(
             pb.PeerFrame(request_id=request_id, ref_list=pb.RefList(refs=refs)).SerializeToString()
         )
 
@@ -283,45 +310,29 @@ class Session:
             log.ended(ended_update(result), result)
         else:
             frame = pb.PeerFrame(request_id=request_id, result=result)
-            self._outbox.put(frame.SerializeToString())
+            self.outbox.put(frame.SerializeToString())
 
     # ---------------------------------------------------------------------------------------------------------
 
-    def close(self) -> None:
-        """The connection is gone: its blocking calls are cancelled, started runs go on."""
-        self._outbox.close()
-        self.reading.close()
+    def give_up_calls(self) -> None:
+        """Nobody waits for its blocking calls any more: they are cancelled, started runs go on."""
         for run in list(self._calls.values()):
             run.cancel("the client is gone")
+
+    def close(self) -> None:
+        """The client is gone for good; its started runs go on."""
+        self.outbox.close()
+        if self._bulk is not None:
+            self._peer.withdraw_bulk(self._bulk.key_id)
+        self.reading.close()
+        self.give_up_calls()
         self._refs.end()
         self._peer.namespaces.leave(self.namespace)
 
 
-def start_event(value: Any) -> StartEvent:
-    """A StartEvent with this input: an object's fields, no fields for null, else the single field ``input``.
-
-    Raises:
-        ValidationError: A field would hide the event's type.
-    """
-    if value is None:
-        return _start({})
-    return _start(
-        value
-        if isinstance(value, dict) and all(isinstance(k, str) for k in value)
-        else {"input": value}
-    )
-
-
-def _start(fields: dict[str, Any]) -> StartEvent:
-    if "event_type" in fields:
-        raise ValidationError(EVENT_TYPE_TAKEN)
-    event = StartEvent._from_fields("", fields)
-    assert isinstance(event, StartEvent)
-    return event
-
-
 _HANDLERS: dict[str, Callable[[Session, int, Any], None]] = {
     "ping": Session._ping,
+    "goodbye": Session._goodbye,
     "describe": Session._describe,
     "describe_devices": Session._describe_devices,
     "find_names": Session._find_names,
@@ -338,4 +349,5 @@ _HANDLERS: dict[str, Callable[[Session, int, Any], None]] = {
     "start_run": Session._start_run,
     "list_refs": Session._list_refs,
     "release_refs": Session._release_refs,
+    "drop_transfers": lambda s, _, asked: s._peer.drop_transfers(s.identity, asked.ids),
 }

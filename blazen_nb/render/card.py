@@ -95,10 +95,9 @@ def _band(state: RunState, *, excerpt: bool) -> str:
     """What needs to be known before anything else; empty where all is well."""
     if state.failure is not None and state.outcome is not None:
         return failure_band(state, state.failure, state.outcome, excerpt=excerpt)
-    lines: list[str] = []
-    look: StateName = state.notice_look or state.state
-    if state.notice:
-        lines.append(state.notice)
+    lines = state.notices
+    is_away = state.state == "reconnecting"
+    look: StateName = state.state if is_away else state.notice_look or state.state
     if state.outcome not in (None, "succeeded") and state.message:
         lines.append(state.message)
     if state.outcome is None:

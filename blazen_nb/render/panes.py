@@ -112,7 +112,7 @@ def _facts(state: RunState, step: StepState, now: float) -> str:
 def _band(state: RunState) -> str:
     if state.failure is not None and state.outcome is not None:
         return failure_band(state, state.failure, state.outcome, excerpt=False)
-    said = [state.notice, state.message if state.outcome != "succeeded" else ""]
+    said = [*state.notices, state.message if state.outcome != "succeeded" else ""]
     said += list(state.questions.values())[:3] if state.outcome is None else []
     lines = [f"<p>{esc(first_line(line, 200))}</p>" for line in dict.fromkeys(filter(None, said))]
     return note(state.state, "".join(lines)) if lines else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -86,7 +87,9 @@ class RunState:
     notice_look: StateName | None = None
     """The state whose icon and tint the band has; None for the run's own."""
     live: StateName | None = None
-    """What the reader knows better than the updates while the run goes on: reconnecting, detached, paused."""
+    """What the reader knows better than the updates while the run goes on: detached, paused."""
+    broken_at: float | None = None
+    """When the reader lost the peer, in seconds since the epoch, where it is on its way back; None else."""
     outcome: Outcome | None = None
     started_at: float | None = None
     duration: float | None = None
@@ -116,11 +119,25 @@ class RunState:
         """The run as a whole."""
         if self.outcome is not None:
             return self.outcome
+        if self.broken_at is not None and self.live != "detached":
+            return "reconnecting"
         if self.live is not None:
             return self.live
         if self.questions:
             return "waiting"
         return "queued" if self.started_at is None else "running"
+
+    @property
+    def notices(self) -> list[str]:
+        """What is to be said before anything else of the run."""
+        if self.state != "reconnecting" or self.broken_at is None:
+            return [self.notice] if self.notice else []
+        since = time.strftime("%H:%M:%S", time.localtime(self.broken_at))
+        lost = (
+            f"Connection to {self.node_id} lost at {since}; the run goes on there, "
+            "what is shown here is as of then until it is back"
+        )
+        return [lost, self.notice] if self.notice else [lost]
 
     @property
     def is_cell(self) -> bool:

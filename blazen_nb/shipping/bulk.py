@@ -1,4 +1,4 @@
-"""A large value as parts that travel one after the other, and back, with no second copy of what is large.
+"""A large value as parts that travel one after the other, with no second copy of what is large.
 
 The parts are the JSON of the value, its leaves, and buffers: the memory of arrays, bytes and whatever a pickle lends
 out, as it lies. A leaf under the tag ``buffers`` says which of them it needs:
@@ -8,18 +8,15 @@ out, as it lies. A leaf under the tag ``buffers`` says which of them it needs:
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from blazen_nb.errors import EncodeError
-from blazen_nb.shipping.arrays import ARRAY, array_codec_takes, array_of_buffer, buffer_of_array
+from blazen_nb.shipping.arrays import ARRAY, array_codec_takes, buffer_of_array
+from blazen_nb.shipping.checksum import checksum
 from blazen_nb.shipping.described import JSON, tag_of
 from blazen_nb.shipping.diversion import BUFFERS, Leaf
-from blazen_nb.shipping.pickling import LEAST_BUFFER, PLAIN, WITH_BYTECODE, Pickling, Unpickling
-from blazen_nb.shipping.values import EncodedValue, decode, encode, encode_leaf, leaf_refusal
+from blazen_nb.shipping.pickling import LEAST_BUFFER, Pickling
+from blazen_nb.shipping.values import encode, encode_leaf
 
 
 class Bulk(NamedTuple):
@@ -33,6 +30,8 @@ class Bulk(NamedTuple):
     """As of an EncodedValue."""
     modules: frozenset[str] = frozenset()
     """As of an EncodedValue."""
+    bytes_buffers: tuple[int, ...] = ()
+    """Which buffers are those of bytes objects, counted from the first buffer."""
 
     @property
     def size(self) -> int:
@@ -41,22 +40,24 @@ class Bulk(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all of it."""
-        digest = hashlib.sha256(repr((self.tags, self.sizes)).encode())
-        for part in self.parts:
-            digest.update(part)
-        return digest.hexdigest()
+        """What tells it from any other value that is no forgery."""
+        head = repr((self.tags, self.sizes)).encode()
+        return checksum((head, *self.parts)).hex()
 
     @property
     def sizes(self) -> list[int]:
         """Bytes of each part."""
         return [part.nbytes for part in self.parts]
 
-    def pieces(self, size: int) -> Iterator[memoryview]:
-        """All of it, in pieces of at most this many bytes."""
+    def span(self, start: int, end: int) -> list[memoryview]:
+        """Its bytes from start to end, in pieces that lie in one part each."""
+        found, begin = [], 0
         for part in self.parts:
-            for start in range(0, part.nbytes, size):
-                yield part[start : start + size]
+            first, last = max(start - begin, 0), min(end - begin, part.nbytes)
+            if first < last:
+                found.append(part[first:last])
+            begin += part.nbytes
+        return found
 
 
 def encode_bulk(
@@ -81,6 +82,7 @@ def encode_bulk(
         tuple(tag for tag, _ in encoded.leaves),
         encoded.references | lender.references,
         encoded.modules | lender.modules,
+        tuple(lender.bytes_buffers),
     )
 
 
@@ -96,64 +98,6 @@ def encode_raw(value: Any, *, same_minor: bool = True, home: str = "__main__") -
     return Bulk((memoryview(encode_leaf(value, same_minor=same_minor, home=home)[1]),), ())
 
 
-class BulkReader:
-    """Puts the parts together again as their bytes come.
-
-    Raises:
-        EncodeError: The sizes and tags are none of a value's.
-    """
-
-    def __init__(self, sizes: Sequence[int], tags: Sequence[str]) -> None:
-        if len(sizes) <= len(tags):
-            raise EncodeError("a value that arrives in parts has too few of them")
-        self._sizes = list(sizes)
-        self._tags = list(tags)
-        self._parts = [io.BytesIO() for _ in sizes]
-        self._at = 0
-
-    def write(self, data: bytes) -> None:
-        """The next bytes.
-
-        Raises:
-            EncodeError: They are more than was announced.
-        """
-        rest = memoryview(data)
-        while rest.nbytes:
-            self._skip_full()
-            if self._at == len(self._parts):
-                raise EncodeError("more bytes of a value arrive than were announced")
-            part = self._parts[self._at]
-            room = self._sizes[self._at] - part.tell()
-            part.write(rest[:room])
-            rest = rest[room:]
-
-    def _skip_full(self) -> None:
-        while self._at < len(self._parts) and self._parts[self._at].tell() == self._sizes[self._at]:
-            self._at += 1
-
-    def finish(self) -> None:
-        """Nothing more comes.
-
-        Raises:
-            EncodeError: Something is missing.
-        """
-        self._skip_full()
-        if self._at < len(self._parts):
-            raise EncodeError("a value arrived cut short")
-
-    def raw(self) -> bytes:
-        """The first part's bytes."""
-        return self._parts[0].getvalue()
-
-    def value(self, *, trusted: bool, home: str = "__main__") -> Any:
-        """The value; arguments and errors as for ``shipping.values.decode``."""
-        inline, lent = self._parts[: len(self._tags) + 1], self._parts[len(self._tags) + 1 :]
-        leaves = zip(self._tags, (part.getvalue() for part in inline[1:]), strict=True)
-        borrower = _Borrower(lent, trusted, home)
-        encoded = EncodedValue(inline[0].getvalue(), tuple(leaves))
-        return decode(encoded, trusted=trusted, home=home, open_leaf=borrower.open)
-
-
 class _Lender:
     """Diverts the memory of large leaves into buffers."""
 
@@ -164,13 +108,17 @@ class _Lender:
         self._home = home
         self._current = current
         self.buffers: list[memoryview] = []
+        self.bytes_buffers: list[int] = []
         self.references: frozenset[str] = frozenset()
         self.modules: frozenset[str] = frozenset()
 
     def take(self, value: Any) -> Leaf | None:
         """See Diversion."""
         if type(value) is bytes:
-            return self._lent(memoryview(value), {"codec": "bytes"})
+            leaf = self._lent(memoryview(value), {"codec": "bytes"})
+            if leaf is not None:
+                self.bytes_buffers.append(len(self.buffers) - 1)
+            return leaf
         array = buffer_of_array(value)
         if array is not None:
             return self._lent(array[1], {"codec": ARRAY, **array[0]})
@@ -207,36 +155,6 @@ class _Lender:
         first = len(self.buffers)
         self.buffers += pickling.buffers
         return _leaf({"codec": tag, "first": first, "count": len(pickling.buffers)}, payload)
-
-
-class _Borrower:
-    """Opens the leaves that refer to buffers."""
-
-    def __init__(self, buffers: Sequence[io.BytesIO], trusted: bool, home: str) -> None:
-        self._buffers = buffers
-        self._trusted = trusted
-        self._unpickling = Unpickling(home)
-
-    def open(self, tag: str, payload: bytes) -> Any:
-        """See OpenLeaf."""
-        if tag != BUFFERS:
-            raise EncodeError("a ref arrived inside a value that was fetched")
-        text, _, pickled = payload.partition(b"\n")
-        head = json.loads(text)
-        codec = str(head["codec"])
-        first, count = int(head["first"]), int(head["count"])
-        lent = self._buffers[first : first + count]
-        if not 0 < count == len(lent):
-            raise EncodeError("a value that arrived names a buffer that did not")
-        if codec == "bytes":
-            return lent[0].getvalue()
-        if codec == ARRAY:
-            return array_of_buffer(head, lent[0].getbuffer())
-        if codec != PLAIN and not codec.startswith(WITH_BYTECODE):
-            raise EncodeError(f"a buffer arrived with the codec {codec[:40]!r}, which is not known")
-        if not self._trusted:
-            raise leaf_refusal()
-        return self._unpickling.load(codec, pickled, [each.getbuffer() for each in lent])
 
 
 def _leaf(head: dict[str, Any], payload: bytes) -> Leaf:

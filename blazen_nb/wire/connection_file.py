@@ -22,6 +22,8 @@ from pathlib import Path
 from blazen_nb.errors import ValidationError
 from blazen_nb.wire.address import Address
 
+LOCAL = "local"
+"""The address of the newest peer of this user on this machine, and its name in a notebook."""
 _PREFIX = "blazen-peer-"
 _SAVED = ("node_id", "address", "token", "certificate", "pid", "host", "started")
 _LARGEST_FILE = 65_536

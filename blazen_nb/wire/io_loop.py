@@ -10,7 +10,8 @@ import asyncio
 import atexit
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from concurrent.futures import wait
 from typing import Any, TypeVar
 
 from blazen_nb.engine.heartbeat import interruptible
@@ -48,8 +49,17 @@ class IoLoop:
         # A thread's number is given out again after its end.
         return threading.get_ident() == self.thread_id and self._thread.is_alive()
 
-    def run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+    def run(
+        self,
+        coroutine: Coroutine[Any, Any, T],
+        timeout: float | None = None,
+        while_waiting: Callable[[], object] | None = None,
+    ) -> T:
         """The coroutine's result; the caller blocks but stays interruptible, and an interrupt cancels it.
+
+        Args:
+            timeout: In seconds.
+            while_waiting: Called by the caller's thread every ``POLL_SECONDS``; then there is no timeout.
 
         Raises:
             ValidationError: Called on the loop itself, where waiting would never end.
@@ -61,6 +71,8 @@ class IoLoop:
             )
         future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         try:
+            while while_waiting is not None and not wait([future], POLL_SECONDS).done:
+                while_waiting()
             return future.result(timeout)
         except BaseException:
             future.cancel()

@@ -42,7 +42,13 @@ class Limits:
     """Refs that a run holds at once."""
     ref_lease_seconds: float = 12 * 3600.0
     """How long a ref is kept that was made for a caller without a session, after it was last used."""
-    upload_bytes: int = 2 << 30
+    namespace_lease_seconds: float = 12 * 3600.0
+    """How long a namespace with a name, and its variables, are kept while no session and no run uses it."""
+    reconnect_seconds: float = 60.0
+    """How long a call whose client is lost goes on, for it may come back; started runs go on anyway."""
+    session_lease_seconds: float = 12 * 3600.0
+    """How long a session waits for its lost client, with what it keeps for it."""
+    upload_bytes: int = 4 << 30
     """One value that a client puts here."""
 
 

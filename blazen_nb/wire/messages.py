@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
@@ -160,7 +159,7 @@ def updates_of(
 
 def events_of(
     message: pb.EventsUpdate, *, trusted: bool, open_leaf: OpenLeaf | None = None
-) -> Iterable[Event]:
+) -> list[Event]:
     """The events of a batch, in order.
 
     Raises:

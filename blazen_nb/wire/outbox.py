@@ -1,4 +1,4 @@
-"""What waits to be written on a session's stream, and how large frames are cut and joined. Knows nothing of gRPC.
+"""What waits to be written on a session's stream, and how large frames are cut. Knows nothing of gRPC.
 
 The writer takes everything that waits as one message, with no timer: under load many frames share one write, alone
 a frame goes at once. Small control frames overtake the run updates, so a cancel never waits behind a figure.
@@ -12,13 +12,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from blazen_nb.errors import LimitError
+from blazen_nb.wire.delivery import Delivery
 from blazen_nb.wire.io_loop import IoLoop
 
 BATCH_BYTES = 256 * 1024
 PART_BYTES = 128 * 1024
-OPEN_FRAMES = 64
-"""How many unfinished frames one side may have on its way; an Outbox has one."""
 
 
 class Source(Protocol):
@@ -54,13 +52,18 @@ def _varint(number: int) -> bytes:
 class Outbox:
     """Frames on their way out; any thread may put, one writer on the I/O loop takes.
 
+    It outlives the connection that it is written to: what is put while there is none waits for the next.
+
     Args:
         frame_type: ClientFrame or PeerFrame, to wrap parts of large frames.
+        delivery: Keeps what was sent until it has arrived; None where the session ends with its connection.
     """
 
-    def __init__(self, io: IoLoop, frame_type: Any) -> None:
+    def __init__(self, io: IoLoop, frame_type: Any, delivery: Delivery | None = None) -> None:
+        self.delivery = delivery
         self._io = io
         self._frame_type = frame_type
+        self._beat: bytes | None = None
         self._urgent: deque[bytes] = deque()
         self._ordered: deque[bytes | Source] = deque()
         self._parts: deque[bytes] = deque()
@@ -83,6 +86,52 @@ class Outbox:
             self._ordered.append(frame)
             self._wake()
 
+    def take(self, frame: Any, size: int) -> bool:
+        """Take note of a frame of the other side; True where it was a Beat, and so for nobody else.
+
+        Args:
+            size: Bytes of it, about; on the I/O loop.
+        """
+        delivery = self.delivery
+        if delivery is None:
+            return False
+        if frame.WhichOneof("kind") == "beat":
+            delivery.arrived(frame.beat.received)
+            if frame.beat.answer:
+                self.beat()
+            self._written.set()
+            self._wake()  # the window may have been full
+            return True
+        if delivery.came(size):
+            self.beat()
+        return False
+
+    def beat(self, *, answer: bool = False) -> None:
+        """Say that this side is here, and what has arrived, before anything else; on the I/O loop.
+
+        Args:
+            answer: The other side is asked to say so, too.
+        """
+        if self.delivery is not None and not self._closed:
+            beat = {"received": self.delivery.told(), "answer": answer}
+            self._beat = as_batch(self._frame_type(beat=beat).SerializeToString())
+            self._wake()
+
+    def repeat(self, received: int) -> None:
+        """The next writer begins with what the other side, which has so many frames, has not got; on the I/O loop."""
+        assert self.delivery is not None
+        self.delivery.arrived(received)
+        self.delivery.repeat()
+
+    def restart(self) -> None:
+        """Nobody is there any more who knows what was sent: what waits is dropped, and counting begins anew."""
+        self._urgent.clear()
+        self._ordered.clear()
+        self._parts.clear()
+        self._beat = None
+        if self.delivery is not None:
+            self.delivery = Delivery()
+
     @property
     def is_closed(self) -> bool:
         """Whether nobody reads any more."""
@@ -99,19 +148,26 @@ class Outbox:
 
     async def write_all(self, write: Callable[[bytes], Awaitable[Any]]) -> None:
         """Write batches as frames come, until cancelled."""
-        while True:
-            await self._ready.wait()
-            self._ready.clear()
-            self._scheduled = False
-            self._writing = True
-            while batch := self._take():
-                await write(batch)
+        try:
+            while True:
+                self._ready.clear()
+                self._scheduled = False
+                self._writing = True
+                while batch := self._take():
+                    await write(batch)
+                self._writing = False
+                self._written.set()
+                await self._ready.wait()
+        finally:
             self._writing = False
-            self._written.set()
 
     async def flushed(self) -> None:
-        """Return once all that was put is written; on the I/O loop."""
+        """Return once all that was put is written, and where that is told, has arrived; on the I/O loop."""
         while self._urgent or self._ordered or self._parts or self._writing:
+            self._written.clear()
+            await self._written.wait()
+        self.beat(answer=True)
+        while self.delivery is not None and self.delivery.is_open:
             self._written.clear()
             await self._written.wait()
 
@@ -123,11 +179,28 @@ class Outbox:
         self._parts.clear()
 
     def _take(self) -> bytes:
+        delivery = self.delivery
+        if delivery is None:
+            return b"".join(self._taken(BATCH_BYTES))
+        beat, self._beat = self._beat, None
+        again: list[bytes] = []
+        size = 0
+        while size < BATCH_BYTES and (frame := delivery.next_again()) is not None:
+            again.append(frame)
+            size += len(frame)
+        taken = self._taken(BATCH_BYTES - size)
+        for frame in taken:
+            delivery.keep(frame)
+        return b"".join((beat or b"", *again, *taken))
+
+    def _taken(self, room: int) -> list[bytes]:
+        """Frames, each as a batch of one, until there is no room for more."""
         taken: list[bytes] = []
         size = 0
-        while self._urgent and size < BATCH_BYTES:
+        while self._urgent and size < room:
             size += self._add(taken, self._urgent.popleft())
-        while size < BATCH_BYTES:
+        is_full = self.delivery is not None and self.delivery.is_full
+        while size < room and not is_full:
             if self._parts:
                 part = self._parts.popleft()
                 taken.append(part)
@@ -137,7 +210,7 @@ class Outbox:
                 size += self._add(taken, frame) if frame is not None else 0
             else:
                 break
-        return b"".join(taken)
+        return taken
 
     def _next_in_order(self) -> bytes | None:
         item = self._ordered.popleft()
@@ -173,59 +246,3 @@ class Outbox:
             )
             for start in starts
         ]
-
-
-class Parts:
-    """Joins the parts of large frames again.
-
-    Args:
-        limit: Bytes of unfinished frames that are held at most; of frames, OPEN_FRAMES.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._held = 0
-        self._open: dict[int, bytearray | None] = {}
-        """By part ID; None where the frame was refused and the rest of it is passed over."""
-        self._turned_away = -1
-        """The highest part ID whose frame was not even begun. IDs ascend, so that one number is enough."""
-
-    def add(self, part: Any) -> bytes | None:
-        """The whole frame's bytes with its last part, else None.
-
-        Raises:
-            LimitError: More is held than the limit allows, or too many frames are unfinished; what else comes of
-                this frame is dropped.
-        """
-        if part.part_id not in self._open:
-            if part.part_id <= self._turned_away:
-                return None
-            self._begin(part.part_id)
-        frame = self._open[part.part_id]
-        if frame is not None:
-            frame += part.data
-            self._held += len(part.data)
-            if self._held > self._limit:
-                self._close(part.part_id, frame, part.last)
-                raise LimitError(
-                    f"a message larger than {self._limit / (1 << 20):g} MiB, the limit; send less at once"
-                )
-        if not part.last:
-            return None
-        self._close(part.part_id, frame, last=True)
-        return None if frame is None else bytes(frame)
-
-    def _begin(self, part_id: int) -> None:
-        if len(self._open) >= OPEN_FRAMES:
-            self._turned_away = part_id
-            raise LimitError(
-                f"more than {OPEN_FRAMES} unfinished messages at once, the limit; finish one before the next"
-            )
-        self._open[part_id] = bytearray()
-
-    def _close(self, part_id: int, frame: bytearray | None, last: bool) -> None:
-        self._held -= len(frame or b"")
-        if last:
-            del self._open[part_id]
-        else:
-            self._open[part_id] = None

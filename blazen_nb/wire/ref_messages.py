@@ -10,9 +10,6 @@ from blazen_nb.errors import EncodeError
 from blazen_nb.shipping.described import Described, RefInfo
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
-CHUNK_BYTES = 1 << 20
-"""A value in bulk travels in pieces of this size."""
-
 
 def ref_message(info: RefInfo) -> pb.Ref:
     """A ref for the wire."""

@@ -72,7 +72,7 @@ def test_an_older_envelope_is_served_on_blazens_service() -> None:
 def test_a_newer_envelope_of_a_session_is_refused_with_its_kind(
     peer: LocalPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("blazen_nb.client.link.ENVELOPE_VERSION", NEWER)
+    monkeypatch.setattr("blazen_nb.client.dialing.ENVELOPE_VERSION", NEWER)
     with pytest.raises(PeerError, match=f"version {NEWER} is newer") as caught:
         peer.connect()
     assert caught.value.kind == "EnvelopeVersion"
@@ -82,7 +82,7 @@ def test_an_older_envelope_of_a_session_is_served(
     peer: LocalPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The peer answers with its own version; an older client reads that as it reads any peer's.
-    monkeypatch.setattr("blazen_nb.client.link.ENVELOPE_VERSION", OLDER)
+    monkeypatch.setattr("blazen_nb.client.dialing.ENVELOPE_VERSION", OLDER)
     monkeypatch.setattr("blazen_nb.peer.session.ENVELOPE_VERSION", OLDER)
     with peer.connect() as client:
         assert client.run_remote_workflow("w", ["my_app::analyze"], {"a": 1}).result == {"a": 1}

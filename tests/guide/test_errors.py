@@ -55,7 +55,7 @@ def test_a_peer_error_is_of_the_kind_of_its_case(
 def test_an_envelope_version_that_the_peer_cannot_read_is_a_peer_error_of_its_kind(
     peer: LocalPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("blazen_nb.client.link.ENVELOPE_VERSION", 2)
+    monkeypatch.setattr("blazen_nb.client.dialing.ENVELOPE_VERSION", 2)
     with pytest.raises(PeerError, match="version 2 is newer than supported 1") as caught:
         peer.connect()
     assert caught.value.kind == "EnvelopeVersion"

@@ -122,6 +122,23 @@ def test_attaching_without_a_name_takes_the_newest_run(kernel: Kernel) -> None:
     assert (again.stdout, again.text) == ("the newest\n", "'its result'")
 
 
+def test_runs_are_listed_by_state_name_and_time(connected: Kernel, gate: Path) -> None:
+    connected.run("%%blazen_remote\n1 / 0")
+    connected.run(WAITS.format(options="--detach", gate=str(gate)))
+
+    def states(options: str) -> list[str]:
+        rows = connected.run(f"%blazen_runs {options}").stdout.splitlines()
+        return [row.split(", ")[-2] for row in rows]
+
+    assert states("--state running,waiting --since 1m") == ["running"]
+    assert states("--state failed --since 1m")[0] == "failed"
+    connected.run("wanted = 'running'")
+    assert states("--state $wanted --since 1m") == ["running"]
+    assert connected.run("%blazen_runs --workflow 'no such name'").stdout == "nothing runs\n"
+    gate.touch()
+    eventually(lambda: connected.run("%blazen_runs --state running").stdout == "nothing runs\n")
+
+
 def test_a_failure_is_shown_again_with_its_lines(kernel: Kernel) -> None:
     first = kernel.run("%%blazen_remote\nhere = 0\n1 / here")
     again = kernel.run("%blazen_attach")
@@ -159,6 +176,8 @@ def test_the_whole_log_of_a_flood_can_be_had(kernel: Kernel, tmp_path: Path) -> 
         ("%blazen_attach --colour red", "no option '--colour'"),
         ("%blazen_attach --output sideways", "--output takes one of"),
         ("%blazen_runs now", "%blazen_runs [--all]"),
+        ("%blazen_runs --state dead", "a run is never 'dead'; it is one of running"),
+        ("%blazen_runs --since yesterday", "'yesterday' is no time"),
     ],
 )
 def test_a_wrong_line_says_what_is_right(kernel: Kernel, line: str, says: str) -> None:

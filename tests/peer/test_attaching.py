@@ -6,6 +6,7 @@ import gc
 import threading
 import time
 import weakref
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,13 @@ import pytest
 
 from blazen_nb import AsyncPeerClient, Event, PeerClient, StopEvent, step
 from blazen_nb.engine.context import Context
-from blazen_nb.errors import AuthError, SessionRefError, ValidationError, WorkflowError
+from blazen_nb.errors import (
+    AuthError,
+    SessionRefError,
+    ValidationError,
+    WorkflowCancelledError,
+    WorkflowError,
+)
 from blazen_nb.events import StartEvent
 from blazen_nb.testing import LocalPeer
 from blazen_nb.updates import Ended, EventPublished, Output, OutputCut, Update
@@ -40,6 +47,11 @@ def tells(ctx: Context, ev: StartEvent) -> StopEvent:
 @step(id="attaching::fails")
 def fails(ctx: Context, ev: StartEvent) -> StopEvent:
     raise ValueError("on purpose")
+
+
+@step(id="attaching::asks")
+def asks(ctx: Context, ev: StartEvent) -> StopEvent:
+    return StopEvent(result=ctx.ask("go on?"))
 
 
 class Big:
@@ -168,6 +180,96 @@ def test_runs_are_listed_newest_first_with_how_they_ended(client: PeerClient) ->
         ("one", "succeeded"),
     ]
     assert all(abs(run.started_at - time.time()) < 60 and run.duration < 60 for run in runs)
+
+
+def test_runs_are_listed_by_what_they_do_right_now(
+    client: PeerClient, other: PeerClient, released: threading.Event
+) -> None:
+    _gates["listed"] = released
+    asks = client.start_remote_workflow("asks", ["attaching::asks"])
+    next(asks.events())
+    held = client.start_remote_workflow("held", ["attaching::tells"], {"n": 0, "gate": "listed"})
+    goes = client.start_remote_workflow("goes", ["attaching::tells"], {"n": 0, "gate": "listed"})
+    held.pause()
+    names = {
+        state: [run.workflow_name for run in other.runs(state=state)]
+        for state in ("running", "waiting", "paused", "succeeded")
+    }
+    assert names == {"running": ["goes"], "waiting": ["asks"], "paused": ["held"], "succeeded": []}
+    assert [run.workflow_name for run in other.runs(state=["waiting", "paused"])] == [
+        "held",
+        "asks",
+    ]
+    held.resume()
+    asks.answer(None)
+    released.set()
+    for handle in (asks, held, goes):
+        handle.result(SECONDS)
+    assert other.runs(state="running") == []
+    assert [run.run_id for run in other.runs(workflow="goes")] == [goes.run_id]
+    assert other.runs(since=timedelta(minutes=-1)) == []
+    assert len(other.runs(since=timedelta(minutes=1), state="succeeded")) == 3
+
+
+async def test_async_clients_list_by_state_too(peer: LocalPeer) -> None:
+    async with await AsyncPeerClient.connect(peer.address) as client:
+        handle = await client.start_remote_workflow("w", ["attaching::tells"], {"n": 0})
+        await handle.result(SECONDS)
+        assert [run.run_id for run in await client.runs(state="succeeded")] == [handle.run_id]
+        assert await client.runs(state="failed") == []
+        with pytest.raises(ValidationError, match="never 'dead'"):
+            await client.runs(state="dead")  # type: ignore[arg-type]
+
+
+def test_a_run_can_be_read_from_any_update_on(client: PeerClient, other: PeerClient) -> None:
+    handle = client.start_remote_workflow("w", ["attaching::tells"], {"n": 30})
+    everything = list(handle.updates())
+    for after in range(len(everything) + 1):
+        attached = other.attach(handle.run_id, after_seq=after)
+        assert [update.seq for update in attached.updates()] == list(
+            range(after + 1, len(everything) + 1)
+        )
+    events = [u for u in everything if isinstance(u, EventPublished)]
+    attached = other.attach(handle.run_id, after_seq=events[9].seq)
+    assert [event.i for event in attached.events()] == list(range(10, 30))
+    assert attached.result(SECONDS).result == {"told": 30}
+
+
+@pytest.mark.parametrize("after", [-1, 1.5, None])
+def test_a_number_that_no_update_has_is_refused(client: PeerClient, after: Any) -> None:
+    handle = client.start_remote_workflow("w", ["attaching::tells"], {"n": 0})
+    with pytest.raises(ValidationError, match="numbered from 1"):
+        client.attach(handle.run_id, after_seq=after)
+
+
+def test_one_who_only_looks_leaves_the_result_to_the_next(
+    peer: LocalPeer, client: PeerClient
+) -> None:
+    with peer.connect() as first:
+        run_id = start_and_leave(first, "attaching::makes")
+    with peer.connect() as onlooker:
+        seen = onlooker.attach(run_id, look_only=True).result(SECONDS).result
+        assert seen.type_name.endswith("Big")
+        del seen
+        gc.collect()
+        onlooker.ping()
+    eventually(lambda: client.describe().sessions == 1)
+    assert alive()
+    taken = client.attach(run_id).result(SECONDS).result
+    taken.release()
+    eventually(lambda: not alive())
+
+
+def test_a_run_is_cancelled_by_how_its_id_starts(
+    client: PeerClient, other: PeerClient, released: threading.Event
+) -> None:
+    _gates["cancelled"] = released
+    handle = client.start_remote_workflow("w", ["attaching::tells"], {"n": 0, "gate": "cancelled"})
+    assert other.cancel_run(handle.run_id[:8])
+    with pytest.raises(WorkflowCancelledError):
+        handle.result(SECONDS)
+    with pytest.raises(ValidationError, match="no run starts with 'x'"):
+        other.cancel_run("x")
 
 
 @pytest.mark.parametrize("run_id", ["", "feed", "00000000-0000-0000-0000-000000000000", None])

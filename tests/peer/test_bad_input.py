@@ -36,7 +36,7 @@ from blazen_nb.errors import (
 from blazen_nb.shipping.cell import parse_cell
 from blazen_nb.testing import LocalPeer
 from blazen_nb.wire.limits import Limits
-from blazen_nb.wire.outbox import OPEN_FRAMES
+from blazen_nb.wire.parts import OPEN_FRAMES
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 from tests.peer.conftest import SECONDS, StartCell
 

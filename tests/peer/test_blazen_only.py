@@ -36,7 +36,7 @@ from blazen_nb.errors import (
 from blazen_nb.peer import blazen_answers
 from blazen_nb.peer.service import PeerRpcs
 from blazen_nb.wire.blazen_messages import SubWorkflowResponse
-from blazen_nb.wire.outbox import Parts
+from blazen_nb.wire.parts import Parts
 from tests.eventually import eventually
 from tests.peer.conftest import SECONDS
 

@@ -36,7 +36,8 @@ handle.result()
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[PeerProcess]:
-    with PeerProcess(tmp_path, "--steps", "served_steps", "--node-id", "gpu-box") as process:
+    arguments = ("--steps", "served_steps", "--node-id", "gpu-box", "--reconnect", "0")
+    with PeerProcess(tmp_path, *arguments) as process:
         yield process
 
 
@@ -45,7 +46,9 @@ def caller(served: PeerProcess, folder: Path, how: str) -> subprocess.Popen[byte
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
-def test_a_killed_clients_blocking_call_ends_at_once(served: PeerProcess, tmp_path: Path) -> None:
+def test_a_killed_clients_blocking_call_ends_once_it_is_not_waited_for(
+    served: PeerProcess, tmp_path: Path
+) -> None:
     with (
         PeerClient.connect(served.address) as watcher,
         caller(served, tmp_path, "blocking") as other,
@@ -92,7 +95,7 @@ def test_the_threads_of_a_killed_client_are_gone_from_the_peer(
 def test_a_killed_peer_is_a_lost_run_for_those_who_wait(
     served: PeerProcess, tmp_path: Path
 ) -> None:
-    with PeerClient.connect(served.address) as client:
+    with PeerClient.connect(served.address, reconnect=0.3) as client:
         handle = client.start_remote_workflow("w", ["served::waits"], {"folder": str(tmp_path)})
         assert next(handle.events()).event_type == "Waiting"
         served.kill()

@@ -84,7 +84,7 @@ def test_a_slow_reader_holds_up_nobody_and_the_peer_sends_no_faster(peer: LocalP
             await asyncio.sleep(0.02)
             if count == 5:
                 break
-        await chunks.aclose()  # type: ignore[attr-defined]
+        await chunks.aclose()
         return count
 
     tracemalloc.start()

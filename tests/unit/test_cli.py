@@ -17,6 +17,7 @@ from blazen_nb import PeerClient, __version__
 from blazen_nb.cli import main
 from blazen_nb.testing import LocalPeer
 from tests.peer.processes import PeerProcess, wait_for_file
+from tests.unit.cli_peer import serving_cli_steps
 
 SECONDS = 5.0
 
@@ -24,10 +25,8 @@ SECONDS = 5.0
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a peer in a process of its own serves ``cli_steps``."""
-    here = {"PYTHONPATH": str(Path(__file__).parent)}
-    folder = tmp_path_factory.mktemp("peer")
-    with PeerProcess(folder, "--steps", "cli_steps", environment=here) as served:
-        yield served.address
+    with serving_cli_steps(tmp_path_factory.mktemp("peer")) as address:
+        yield address
 
 
 # --- the command itself --------------------------------------------------------------------------
@@ -40,7 +39,9 @@ def test_without_a_command_it_says_how_it_is_used(capsys: pytest.CaptureFixture[
     assert "usage: blazen-nb" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["run"], ["demo"]])
+@pytest.mark.parametrize(
+    "command", [[], ["serve"], ["run"], ["runs"], ["attach"], ["cancel"], ["demo"]]
+)
 def test_every_command_explains_itself(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,7 +14,8 @@ import pytest
 from blazen_nb.errors import LimitError, PeerError
 from blazen_nb.wire import io_loop
 from blazen_nb.wire.io_loop import IoLoop
-from blazen_nb.wire.outbox import BATCH_BYTES, OPEN_FRAMES, PART_BYTES, Outbox, Parts, as_batch
+from blazen_nb.wire.outbox import BATCH_BYTES, PART_BYTES, Outbox, as_batch
+from blazen_nb.wire.parts import OPEN_FRAMES, Parts
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 SECONDS = 5.0

@@ -173,8 +173,18 @@ def test_a_waiting_run_shows_its_question() -> None:
 
 def test_a_notice_shows_under_the_header() -> None:
     story = running()
-    story.state.live, story.state.notice = "reconnecting", "Connection lost. The run goes on."
-    assert "Connection lost. The run goes on." in live_parts(story.state, 14.2)["head"]
+    story.state.notice = "Interrupted from the notebook."
+    assert "Interrupted from the notebook." in live_parts(story.state, 14.2)["head"]
+
+
+def test_a_connection_that_broke_is_said_under_the_header_until_it_is_back() -> None:
+    story = running()
+    story.state.broken_at, story.state.node_id = 1.0, "gpu-box"
+    head = Seen(live_parts(story.state, 14.2)["head"]).text
+    assert head.startswith("Reconnecting")
+    assert "Connection to gpu-box lost at" in head
+    story.state.broken_at = None
+    assert "lost at" not in Seen(live_parts(story.state, 14.2)["head"]).text
 
 
 def test_the_static_card_needs_no_script_no_ids_and_nothing_from_elsewhere() -> None:

@@ -72,7 +72,7 @@ def test_the_outcome_of_the_end_is_the_state() -> None:
 
 def test_what_the_reader_knows_overrides_running_but_never_the_end() -> None:
     story = running()
-    story.state.live = "reconnecting"
+    story.state.broken_at = 1.0
     assert look(story) == "reconnecting"
     story.ended("lost")
     assert look(story) == "lost"

@@ -30,10 +30,10 @@ from blazen_nb.wire.blazen_messages import (
     SubWorkflowResponse,
 )
 from blazen_nb.wire.blazen_peer_v1 import peer_pb2
+from blazen_nb.wire.bulk_messages import CHUNK_BYTES, data_message
 from blazen_nb.wire.limits import DEFAULT_LIMITS
 from blazen_nb.wire.messages import refusal_of
-from blazen_nb.wire.outbox import Parts
-from blazen_nb.wire.ref_messages import CHUNK_BYTES
+from blazen_nb.wire.parts import Parts
 from blazen_nb.wire.status import Call, from_rpc_error
 from blazen_nb.wire.tls import ClientTls
 from blazen_nb.wire.v1 import kernel_pb2 as pb
@@ -161,7 +161,8 @@ class BlazenCalls:
         value = DerefResponse.decode(answer).payload
         yield pb.ValueChunk(header=pb.ValueHeader(sizes=[len(value)])).SerializeToString()
         for at in range(0, len(value), CHUNK_BYTES):
-            yield pb.ValueChunk(data=value[at : at + CHUNK_BYTES]).SerializeToString()
+            piece = memoryview(value)[at : at + CHUNK_BYTES]
+            yield data_message(at, [piece])
 
     async def send(self, chunks: AsyncIterator[bytes]) -> bytes:
         """See Transport."""

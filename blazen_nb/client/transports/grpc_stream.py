@@ -1,8 +1,13 @@
-"""Frames over one bidirectional gRPC stream, values in bulk over calls beside it."""
+"""Frames over one bidirectional gRPC stream, values in bulk over calls of a second connection.
+
+Of a second one: frames do not queue behind a value's bytes in the socket, and a cut of one leaves the other.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -31,6 +36,8 @@ class GrpcStream:
         self._channel = open_channel(address, tls)
         self._metadata = caller_metadata(node_id, token)
         self._stream = self._channel.stream_stream(_SESSION)(metadata=self._metadata)
+        self._open_bulk = partial(open_channel, address, tls)
+        self._bulk: Any = None
 
     async def open(self) -> None:
         """See Transport."""
@@ -64,22 +71,37 @@ class GrpcStream:
 
     async def fetch(self, request: bytes) -> AsyncIterator[bytes]:
         """See Transport."""
-        call = self._channel.unary_stream(_GET_VALUE)(request, metadata=self._metadata)
+        channel = self._bulk_channel()
+        call = channel.unary_stream(_GET_VALUE)(request, metadata=self._metadata)
         try:
             async for chunk in call:
                 yield chunk
         except grpc.RpcError as error:
+            await self._leave(channel)
             raise from_rpc_error(error, what="ref", peer=f"the peer at {self._peer}") from None
         finally:
             call.cancel()  # a reader that stops early wants no more
 
     async def send(self, chunks: AsyncIterator[bytes]) -> bytes:
         """See Transport."""
-        call = self._channel.stream_unary(_PUT_VALUE)(chunks, metadata=self._metadata)
+        channel = self._bulk_channel()
+        call = channel.stream_unary(_PUT_VALUE)(chunks, metadata=self._metadata)
         try:
             return bytes(await call)
         except grpc.RpcError as error:
+            await self._leave(channel)
             raise from_rpc_error(error, what="ref", peer=f"the peer at {self._peer}") from None
+
+    def _bulk_channel(self) -> Any:
+        if self._bulk is None:
+            self._bulk = self._open_bulk()
+        return self._bulk
+
+    async def _leave(self, channel: Any) -> None:
+        """Have the next call begin on a new channel: one whose connection was cut may let a call wait for ever."""
+        if self._bulk is channel:
+            self._bulk = None
+            await channel.close()
 
     def _why(self, error: grpc.RpcError) -> BlazenError:
         if isinstance(error, grpc.aio.AioRpcError) and error.details() == _WRITE_FAILED:
@@ -90,5 +112,7 @@ class GrpcStream:
         """See Transport."""
         self._stream.cancel()
         await self._channel.close()
+        if self._bulk is not None:
+            await self._bulk.close()
         # grpc's own polling thread ends when the last of these objects is gone, not when they are closed.
-        del self._stream, self._channel
+        del self._stream, self._channel, self._bulk

@@ -20,7 +20,7 @@ class ClientBatch(_message.Message):
     def __init__(self, frames: _Optional[_Iterable[_Union[ClientFrame, _Mapping]]] = ...) -> None: ...
 
 class ClientFrame(_message.Message):
-    __slots__ = ("request_id", "hello", "register_code", "start_run", "cancel_run", "describe", "find_names", "ping", "answer_input", "part", "release_refs", "list_refs", "pause_run", "resume_run", "describe_devices", "attach_run", "detach_run", "list_runs", "ack_run", "reset_namespace")
+    __slots__ = ("request_id", "hello", "register_code", "start_run", "cancel_run", "describe", "find_names", "ping", "answer_input", "part", "release_refs", "list_refs", "pause_run", "resume_run", "describe_devices", "attach_run", "detach_run", "list_runs", "ack_run", "reset_namespace", "drop_transfers", "beat", "goodbye")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     REGISTER_CODE_FIELD_NUMBER: _ClassVar[int]
@@ -41,6 +41,9 @@ class ClientFrame(_message.Message):
     LIST_RUNS_FIELD_NUMBER: _ClassVar[int]
     ACK_RUN_FIELD_NUMBER: _ClassVar[int]
     RESET_NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DROP_TRANSFERS_FIELD_NUMBER: _ClassVar[int]
+    BEAT_FIELD_NUMBER: _ClassVar[int]
+    GOODBYE_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     hello: Hello
     register_code: RegisterCode
@@ -61,7 +64,10 @@ class ClientFrame(_message.Message):
     list_runs: ListRuns
     ack_run: AckRun
     reset_namespace: ResetNamespace
-    def __init__(self, request_id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., register_code: _Optional[_Union[RegisterCode, _Mapping]] = ..., start_run: _Optional[_Union[StartRun, _Mapping]] = ..., cancel_run: _Optional[_Union[CancelRun, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., find_names: _Optional[_Union[FindNames, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., answer_input: _Optional[_Union[AnswerInput, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., release_refs: _Optional[_Union[ReleaseRefs, _Mapping]] = ..., list_refs: _Optional[_Union[ListRefs, _Mapping]] = ..., pause_run: _Optional[_Union[PauseRun, _Mapping]] = ..., resume_run: _Optional[_Union[ResumeRun, _Mapping]] = ..., describe_devices: _Optional[_Union[DescribeDevices, _Mapping]] = ..., attach_run: _Optional[_Union[AttachRun, _Mapping]] = ..., detach_run: _Optional[_Union[DetachRun, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., ack_run: _Optional[_Union[AckRun, _Mapping]] = ..., reset_namespace: _Optional[_Union[ResetNamespace, _Mapping]] = ...) -> None: ...
+    drop_transfers: DropTransfers
+    beat: Beat
+    goodbye: Goodbye
+    def __init__(self, request_id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., register_code: _Optional[_Union[RegisterCode, _Mapping]] = ..., start_run: _Optional[_Union[StartRun, _Mapping]] = ..., cancel_run: _Optional[_Union[CancelRun, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., find_names: _Optional[_Union[FindNames, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., answer_input: _Optional[_Union[AnswerInput, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., release_refs: _Optional[_Union[ReleaseRefs, _Mapping]] = ..., list_refs: _Optional[_Union[ListRefs, _Mapping]] = ..., pause_run: _Optional[_Union[PauseRun, _Mapping]] = ..., resume_run: _Optional[_Union[ResumeRun, _Mapping]] = ..., describe_devices: _Optional[_Union[DescribeDevices, _Mapping]] = ..., attach_run: _Optional[_Union[AttachRun, _Mapping]] = ..., detach_run: _Optional[_Union[DetachRun, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., ack_run: _Optional[_Union[AckRun, _Mapping]] = ..., reset_namespace: _Optional[_Union[ResetNamespace, _Mapping]] = ..., drop_transfers: _Optional[_Union[DropTransfers, _Mapping]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ...) -> None: ...
 
 class PeerBatch(_message.Message):
     __slots__ = ("frames",)
@@ -70,7 +76,7 @@ class PeerBatch(_message.Message):
     def __init__(self, frames: _Optional[_Iterable[_Union[PeerFrame, _Mapping]]] = ...) -> None: ...
 
 class PeerFrame(_message.Message):
-    __slots__ = ("request_id", "welcome", "refusal", "registered", "run_started", "done", "description", "missing_names", "pong", "update", "result", "part", "devices", "run_list", "ref_list")
+    __slots__ = ("request_id", "welcome", "refusal", "registered", "run_started", "done", "description", "missing_names", "pong", "update", "result", "part", "devices", "run_list", "beat", "goodbye", "ref_list")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
@@ -85,6 +91,8 @@ class PeerFrame(_message.Message):
     PART_FIELD_NUMBER: _ClassVar[int]
     DEVICES_FIELD_NUMBER: _ClassVar[int]
     RUN_LIST_FIELD_NUMBER: _ClassVar[int]
+    BEAT_FIELD_NUMBER: _ClassVar[int]
+    GOODBYE_FIELD_NUMBER: _ClassVar[int]
     REF_LIST_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     welcome: Welcome
@@ -100,8 +108,10 @@ class PeerFrame(_message.Message):
     part: Part
     devices: DeviceReport
     run_list: RunList
+    beat: Beat
+    goodbye: Goodbye
     ref_list: RefList
-    def __init__(self, request_id: _Optional[int] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., registered: _Optional[_Union[Registered, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., missing_names: _Optional[_Union[MissingNames, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., update: _Optional[_Union[RunUpdate, _Mapping]] = ..., result: _Optional[_Union[RunResult, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., devices: _Optional[_Union[DeviceReport, _Mapping]] = ..., run_list: _Optional[_Union[RunList, _Mapping]] = ..., ref_list: _Optional[_Union[RefList, _Mapping]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[int] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., registered: _Optional[_Union[Registered, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., missing_names: _Optional[_Union[MissingNames, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., update: _Optional[_Union[RunUpdate, _Mapping]] = ..., result: _Optional[_Union[RunResult, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., devices: _Optional[_Union[DeviceReport, _Mapping]] = ..., run_list: _Optional[_Union[RunList, _Mapping]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ref_list: _Optional[_Union[RefList, _Mapping]] = ...) -> None: ...
 
 class Part(_message.Message):
     __slots__ = ("part_id", "data", "last")
@@ -160,36 +170,60 @@ class Ref(_message.Message):
     def __init__(self, uuid: _Optional[bytes] = ..., node_id: _Optional[str] = ..., incarnation: _Optional[str] = ..., type_tag: _Optional[str] = ..., type_name: _Optional[str] = ..., has_shape: bool = ..., shape: _Optional[_Iterable[int]] = ..., dtype: _Optional[str] = ..., size: _Optional[int] = ..., device: _Optional[str] = ..., lifetime: _Optional[str] = ..., created_at_epoch_ms: _Optional[int] = ..., held: bool = ...) -> None: ...
 
 class GetRequest(_message.Message):
-    __slots__ = ("uuid", "python", "raw", "log_of_run")
+    __slots__ = ("uuid", "python", "raw", "log_of_run", "offset", "size", "transfer", "upload", "tcp_socket")
     UUID_FIELD_NUMBER: _ClassVar[int]
     PYTHON_FIELD_NUMBER: _ClassVar[int]
     RAW_FIELD_NUMBER: _ClassVar[int]
     LOG_OF_RUN_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    TRANSFER_FIELD_NUMBER: _ClassVar[int]
+    UPLOAD_FIELD_NUMBER: _ClassVar[int]
+    TCP_SOCKET_FIELD_NUMBER: _ClassVar[int]
     uuid: bytes
     python: str
     raw: bool
     log_of_run: bytes
-    def __init__(self, uuid: _Optional[bytes] = ..., python: _Optional[str] = ..., raw: bool = ..., log_of_run: _Optional[bytes] = ...) -> None: ...
+    offset: int
+    size: int
+    transfer: bytes
+    upload: bytes
+    tcp_socket: bool
+    def __init__(self, uuid: _Optional[bytes] = ..., python: _Optional[str] = ..., raw: bool = ..., log_of_run: _Optional[bytes] = ..., offset: _Optional[int] = ..., size: _Optional[int] = ..., transfer: _Optional[bytes] = ..., upload: _Optional[bytes] = ..., tcp_socket: bool = ...) -> None: ...
 
 class ValueChunk(_message.Message):
-    __slots__ = ("header", "data", "refusal")
+    __slots__ = ("header", "data", "refusal", "offset", "checksum", "tcp_port")
     HEADER_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    CHECKSUM_FIELD_NUMBER: _ClassVar[int]
+    TCP_PORT_FIELD_NUMBER: _ClassVar[int]
     header: ValueHeader
     data: bytes
     refusal: Refusal
-    def __init__(self, header: _Optional[_Union[ValueHeader, _Mapping]] = ..., data: _Optional[bytes] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ...) -> None: ...
+    offset: int
+    checksum: bytes
+    tcp_port: int
+    def __init__(self, header: _Optional[_Union[ValueHeader, _Mapping]] = ..., data: _Optional[bytes] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., offset: _Optional[int] = ..., checksum: _Optional[bytes] = ..., tcp_port: _Optional[int] = ...) -> None: ...
 
 class ValueHeader(_message.Message):
-    __slots__ = ("sizes", "tags", "session_id")
+    __slots__ = ("sizes", "tags", "session_id", "upload", "bytes_buffers", "same_as", "digest")
     SIZES_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    UPLOAD_FIELD_NUMBER: _ClassVar[int]
+    BYTES_BUFFERS_FIELD_NUMBER: _ClassVar[int]
+    SAME_AS_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
     sizes: _containers.RepeatedScalarFieldContainer[int]
     tags: _containers.RepeatedScalarFieldContainer[str]
     session_id: str
-    def __init__(self, sizes: _Optional[_Iterable[int]] = ..., tags: _Optional[_Iterable[str]] = ..., session_id: _Optional[str] = ...) -> None: ...
+    upload: bytes
+    bytes_buffers: _containers.RepeatedScalarFieldContainer[int]
+    same_as: bytes
+    digest: bytes
+    def __init__(self, sizes: _Optional[_Iterable[int]] = ..., tags: _Optional[_Iterable[str]] = ..., session_id: _Optional[str] = ..., upload: _Optional[bytes] = ..., bytes_buffers: _Optional[_Iterable[int]] = ..., same_as: _Optional[bytes] = ..., digest: _Optional[bytes] = ...) -> None: ...
 
 class PutReply(_message.Message):
     __slots__ = ("ref", "refusal")
@@ -296,7 +330,7 @@ class Cell(_message.Message):
     def __init__(self, text: _Optional[str] = ..., label: _Optional[str] = ..., digest: _Optional[str] = ..., outputs: _Optional[_Iterable[str]] = ..., bundle: _Optional[_Union[CodeBundle, _Mapping]] = ..., futures: _Optional[_Iterable[str]] = ..., keep_values: bool = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("session_id", "resume_secret", "namespace", "envelope_version", "node_id", "python", "version", "trusts_pickle")
+    __slots__ = ("session_id", "resume_secret", "namespace", "envelope_version", "node_id", "python", "version", "trusts_pickle", "resumes", "received")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     RESUME_SECRET_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
@@ -305,6 +339,8 @@ class Hello(_message.Message):
     PYTHON_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     TRUSTS_PICKLE_FIELD_NUMBER: _ClassVar[int]
+    RESUMES_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     resume_secret: str
     namespace: str
@@ -313,7 +349,23 @@ class Hello(_message.Message):
     python: str
     version: str
     trusts_pickle: bool
-    def __init__(self, session_id: _Optional[str] = ..., resume_secret: _Optional[str] = ..., namespace: _Optional[str] = ..., envelope_version: _Optional[int] = ..., node_id: _Optional[str] = ..., python: _Optional[str] = ..., version: _Optional[str] = ..., trusts_pickle: bool = ...) -> None: ...
+    resumes: bool
+    received: int
+    def __init__(self, session_id: _Optional[str] = ..., resume_secret: _Optional[str] = ..., namespace: _Optional[str] = ..., envelope_version: _Optional[int] = ..., node_id: _Optional[str] = ..., python: _Optional[str] = ..., version: _Optional[str] = ..., trusts_pickle: bool = ..., resumes: bool = ..., received: _Optional[int] = ...) -> None: ...
+
+class Beat(_message.Message):
+    __slots__ = ("received", "answer")
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    received: int
+    answer: bool
+    def __init__(self, received: _Optional[int] = ..., answer: bool = ...) -> None: ...
+
+class Goodbye(_message.Message):
+    __slots__ = ("comes_back",)
+    COMES_BACK_FIELD_NUMBER: _ClassVar[int]
+    comes_back: bool
+    def __init__(self, comes_back: bool = ...) -> None: ...
 
 class RegisterCode(_message.Message):
     __slots__ = ("bundle", "step_names")
@@ -427,12 +479,18 @@ class ReleaseRefs(_message.Message):
     uuids: _containers.RepeatedScalarFieldContainer[bytes]
     def __init__(self, uuids: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
+class DropTransfers(_message.Message):
+    __slots__ = ("ids",)
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    ids: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, ids: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
 class ListRefs(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("node_id", "incarnation", "namespace_state", "resume_secret", "envelope_version", "python", "version")
+    __slots__ = ("node_id", "incarnation", "namespace_state", "resume_secret", "envelope_version", "python", "version", "session_resumed", "received", "bulk")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_STATE_FIELD_NUMBER: _ClassVar[int]
@@ -440,6 +498,9 @@ class Welcome(_message.Message):
     ENVELOPE_VERSION_FIELD_NUMBER: _ClassVar[int]
     PYTHON_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    SESSION_RESUMED_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    BULK_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     incarnation: str
     namespace_state: str
@@ -447,7 +508,20 @@ class Welcome(_message.Message):
     envelope_version: int
     python: str
     version: str
-    def __init__(self, node_id: _Optional[str] = ..., incarnation: _Optional[str] = ..., namespace_state: _Optional[str] = ..., resume_secret: _Optional[str] = ..., envelope_version: _Optional[int] = ..., python: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
+    session_resumed: bool
+    received: int
+    bulk: BulkOffer
+    def __init__(self, node_id: _Optional[str] = ..., incarnation: _Optional[str] = ..., namespace_state: _Optional[str] = ..., resume_secret: _Optional[str] = ..., envelope_version: _Optional[int] = ..., python: _Optional[str] = ..., version: _Optional[str] = ..., session_resumed: bool = ..., received: _Optional[int] = ..., bulk: _Optional[_Union[BulkOffer, _Mapping]] = ...) -> None: ...
+
+class BulkOffer(_message.Message):
+    __slots__ = ("key_id", "key", "unix_name")
+    KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    UNIX_NAME_FIELD_NUMBER: _ClassVar[int]
+    key_id: bytes
+    key: bytes
+    unix_name: str
+    def __init__(self, key_id: _Optional[bytes] = ..., key: _Optional[bytes] = ..., unix_name: _Optional[str] = ...) -> None: ...
 
 class Refusal(_message.Message):
     __slots__ = ("kind", "message")

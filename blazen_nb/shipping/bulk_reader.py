@@ -1,0 +1,185 @@
+"""A large value that arrives: its memory is there from the start, and each byte is written once, to where it stays.
+
+Knows nothing of how the bytes travel, nor in which order they come.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import mmap
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from itertools import accumulate
+from typing import Any, Protocol
+
+from blazen_nb.errors import EncodeError, LimitError
+from blazen_nb.shipping.arrays import ARRAY, array_of_buffer
+from blazen_nb.shipping.diversion import BUFFERS
+from blazen_nb.shipping.pickling import PLAIN, WITH_BYTECODE, Unpickling
+from blazen_nb.shipping.values import EncodedValue, decode, leaf_refusal
+
+_LEAST_MAPPING = 4 << 20
+"""From this size on memory comes in huge pages where the system has them: ordinary ones cost more than the copy."""
+
+
+class _Part(Protocol):
+    """A part's memory."""
+
+    def getbuffer(self) -> memoryview:
+        """To write into, or to lend to the value for good."""
+
+    def getvalue(self) -> bytes:
+        """Its bytes; no copy where it was announced as bytes."""
+
+
+class BulkReader:
+    """Puts a value together from the bytes of its parts.
+
+    Args:
+        sizes: Bytes of each part: JSON, leaves, buffers.
+        tags: Codec tags of the leaves.
+        bytes_buffers: Which buffers become bytes objects; any other that does costs a copy.
+
+    Raises:
+        EncodeError: The sizes and tags are none of a value's.
+        LimitError: There is no memory for it.
+    """
+
+    def __init__(
+        self, sizes: Sequence[int], tags: Sequence[str], bytes_buffers: Collection[int] = ()
+    ) -> None:
+        if len(sizes) <= len(tags):
+            raise EncodeError("a value that arrives in parts has too few of them")
+        self._tags = list(tags)
+        first = len(tags) + 1
+        lasting = {first + number for number in bytes_buffers}
+        try:
+            self._parts: list[_Part] = [
+                _Lent(size)
+                if number >= first and number not in lasting
+                else io.BytesIO(bytes(size))
+                for number, size in enumerate(sizes)
+            ]
+        except (MemoryError, OSError, OverflowError):
+            raise LimitError(
+                f"there is no memory for a value of {sum(sizes):,} bytes on the side that reads it"
+            ) from None
+        self._ends = list(accumulate(sizes))
+        self.size = sum(sizes)
+        """Bytes of all parts together."""
+        self.arrived = 0
+        """Bytes that were written so far."""
+
+    def room(self, start: int, end: int) -> list[memoryview]:
+        """The memory that the bytes from start to end belong into; each byte is written once."""
+        return [
+            self._parts[number].getbuffer()[first : first + count]
+            for number, first, count in _spans(self._ends, start, end)
+        ]
+
+    def write(self, offset: int, data: memoryview) -> None:
+        """Take bytes of the value from this offset on.
+
+        Raises:
+            EncodeError: They are more than was announced.
+        """
+        if offset + data.nbytes > self.size:
+            raise EncodeError("more bytes of a value arrive than were announced")
+        rest = data
+        for room in self.room(offset, offset + data.nbytes):
+            room[:] = rest[: room.nbytes]
+            rest = rest[room.nbytes :]
+        self.took(data.nbytes)
+
+    def took(self, count: int) -> None:
+        """So many more bytes are in their room."""
+        self.arrived += count
+
+    def finish(self) -> None:
+        """Nothing more comes.
+
+        Raises:
+            EncodeError: Something is missing.
+        """
+        if self.arrived < self.size:
+            raise EncodeError("a value arrived cut short")
+
+    def raw(self) -> bytes:
+        """The first part's bytes."""
+        return self._parts[0].getvalue()
+
+    def value(self, *, trusted: bool, home: str = "__main__") -> Any:
+        """The value; arguments and errors as for ``shipping.values.decode``."""
+        inline, lent = self._parts[: len(self._tags) + 1], self._parts[len(self._tags) + 1 :]
+        leaves = zip(self._tags, (part.getvalue() for part in inline[1:]), strict=True)
+        borrower = _Borrower(lent, trusted, home)
+        encoded = EncodedValue(inline[0].getvalue(), tuple(leaves))
+        return decode(encoded, trusted=trusted, home=home, open_leaf=borrower.open)
+
+
+class _Lent:
+    """Memory that becomes an array's own; it goes with the array."""
+
+    def __init__(self, size: int) -> None:
+        if size < _LEAST_MAPPING:
+            self._memory: bytearray | mmap.mmap = bytearray(size)
+            return
+        self._memory = _private(size)
+        if hasattr(mmap, "MADV_HUGEPAGE"):
+            self._memory.madvise(mmap.MADV_HUGEPAGE)
+
+    def getbuffer(self) -> memoryview:
+        """See _Part."""
+        return memoryview(self._memory)
+
+    def getvalue(self) -> bytes:
+        """See _Part."""
+        return bytes(self._memory)
+
+
+def _private(size: int) -> mmap.mmap:
+    if sys.platform == "win32":
+        return mmap.mmap(-1, size)
+    # The default would be shared memory, which gets no huge pages, and which a forked child would write into.
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
+class _Borrower:
+    """Opens the leaves that refer to buffers."""
+
+    def __init__(self, buffers: Sequence[_Part], trusted: bool, home: str) -> None:
+        self._buffers = buffers
+        self._trusted = trusted
+        self._unpickling = Unpickling(home)
+
+    def open(self, tag: str, payload: bytes) -> Any:
+        """See OpenLeaf."""
+        if tag != BUFFERS:
+            raise EncodeError("a ref arrived inside a value that was fetched")
+        text, _, pickled = payload.partition(b"\n")
+        head = json.loads(text)
+        codec = str(head["codec"])
+        first, count = int(head["first"]), int(head["count"])
+        lent = self._buffers[first : first + count]
+        if not 0 < count == len(lent):
+            raise EncodeError("a value that arrived names a buffer that did not")
+        if codec == "bytes":
+            return lent[0].getvalue()
+        if codec == ARRAY:
+            return array_of_buffer(head, lent[0].getbuffer())
+        if codec != PLAIN and not codec.startswith(WITH_BYTECODE):
+            raise EncodeError(f"a buffer arrived with the codec {codec[:40]!r}, which is not known")
+        if not self._trusted:
+            raise leaf_refusal()
+        return self._unpickling.load(codec, pickled, [each.getbuffer() for each in lent])
+
+
+def _spans(ends: Sequence[int], start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """The (part, start in it, count) that the bytes from start to end cover."""
+    begin = 0
+    for number, stop in enumerate(ends):
+        first, last = max(start, begin), min(end, stop)
+        if first < last:
+            yield number, first - begin, last - first
+        begin = stop
