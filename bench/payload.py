@@ -9,10 +9,10 @@ CHAIN = 100
 EVENTS = 10_000
 EVENT_BYTES = 100
 WAITING_RUNS = 1_000
-JOURNALED_RUNS = 10_000
 ARRAY_BYTES = 256 << 20
 MESSAGE_BYTES = 1 << 20
 """What raw gRPC sends at a time; more is no faster."""
+JOURNALED_RUNS = 10_000
 
 
 def event_text(number: int) -> str:

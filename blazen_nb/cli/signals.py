@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import threading
@@ -15,11 +16,16 @@ def told_by_signals() -> list[int]:
     told: list[int] = []
     for number in _ENDING:
         signal.signal(number, lambda number, _: told.append(number))
+    _prepare_forks()
+    return told
+
+
+@functools.cache  # once a process: of two, the second would find the signals held, and leave them so
+def _prepare_forks() -> None:
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(
             before=_hold_signals, after_in_parent=_let_signals, after_in_child=_end_by_signals
         )
-    return told
 
 
 _ENDING = (signal.SIGTERM, signal.SIGINT)

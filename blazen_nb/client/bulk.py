@@ -36,13 +36,13 @@ _LANES = 2
 """Calls that bring the rest of a large one: while one waits for its turn on the loop, another writes."""
 
 
-async def fetch_value(link: PeerLink, uuid: str, progress: Progress) -> BulkReader:
-    """The value behind a ref, all there but not yet opened.
+async def fetch_value(link: PeerLink, uuid: str, progress: Progress, part: str = "") -> BulkReader:
+    """The value behind a ref, or the part of it that the key names; all there but not yet opened.
 
     Raises:
         BlazenError: The peer refuses, or the connection broke and did not come back.
     """
-    return await _Fetch(link, uuid, progress, raw=False).run()
+    return await _Fetch(link, uuid, progress, raw=False, part=part).run()
 
 
 async def fetch_bytes(link: PeerLink, uuid: str, progress: Progress) -> bytes:
@@ -53,11 +53,17 @@ async def fetch_bytes(link: PeerLink, uuid: str, progress: Progress) -> bytes:
 class _Fetch:
     """One value on its way here."""
 
-    def __init__(self, link: PeerLink, uuid: str, progress: Progress, *, raw: bool) -> None:
+    def __init__(
+        self, link: PeerLink, uuid: str, progress: Progress, *, raw: bool, part: str = ""
+    ) -> None:
         self._link = link
         self._progress = progress
         self._request = pb.GetRequest(
-            uuid=UUID(uuid).bytes, python=python_minor(), raw=raw, transfer=os.urandom(16)
+            uuid=UUID(uuid).bytes,
+            python=python_minor(),
+            raw=raw,
+            transfer=os.urandom(16),
+            part=part,
         )
         self._reader: BulkReader | None = None
         self._sizes: list[int] = []

@@ -12,7 +12,7 @@ from blazen_nb.client.connecting import require_sessions
 from blazen_nb.client.known import KnownPeer
 from blazen_nb.client.link import PeerLink
 from blazen_nb.client.refs import RemoteRef
-from blazen_nb.client.transfer_progress import Progress, run_shown
+from blazen_nb.client.transfer_progress import Progress, await_shown, run_shown
 from blazen_nb.errors import ValidationError
 from blazen_nb.shipping.bulk import Bulk, encode_bulk
 from blazen_nb.wire.ref_messages import ref_of
@@ -39,7 +39,8 @@ class AsyncRefCalls(KnownPeer):
         self._link.check_open()
         require_sessions(self._link, "put()")
         bulk = await asyncio.to_thread(_bulk, value, self._link)
-        return await self._io.awaited(_put(bulk, self._link, _progress(value, self._link)))
+        progress = _progress(value, self._link)
+        return await await_shown(self._io, _put(bulk, self._link, progress), progress)
 
     async def fetch(self, ref: RemoteRef) -> Any:
         """A copy of the value behind a ref; see ``RemoteRef.fetch``."""
@@ -58,8 +59,9 @@ class AsyncRefCalls(KnownPeer):
             SessionRefError: The peer keeps no such value.
         """
         self._link.check_open()
-        fetching = fetch_bytes(self._link, checked_uuid(uuid), _of_a_value(self._link))
-        return await self._io.awaited(fetching)
+        progress = _of_a_value(self._link)
+        fetching = fetch_bytes(self._link, checked_uuid(uuid), progress)
+        return await await_shown(self._io, fetching, progress)
 
     async def release_session_ref(self, uuid: str | UUID) -> bool:
         """Let the peer drop the value of a ref; False where there was no such ref.

@@ -12,12 +12,13 @@ from weakref import WeakValueDictionary
 from blazen_nb.client.bulk import fetch_bytes, fetch_value
 from blazen_nb.client.bulk_sockets import BulkSockets
 from blazen_nb.client.put_again import PutValues
-from blazen_nb.client.transfer_progress import Progress, run_shown
+from blazen_nb.client.transfer_progress import Progress, await_shown, run_shown
 from blazen_nb.engine.refs import Ref
-from blazen_nb.errors import EncodeError, SessionRefError
+from blazen_nb.errors import EncodeError, SessionRefError, ValidationError
 from blazen_nb.render.static import is_static
 from blazen_nb.shipping.described import RefInfo
 from blazen_nb.shipping.diversion import REF, Leaf
+from blazen_nb.shipping.part_keys import key_text
 from blazen_nb.wire.ref_messages import ref_message, ref_of_leaf
 
 if TYPE_CHECKING:
@@ -94,23 +95,31 @@ class RemoteRef(Ref):
         """Whether it was released by this object."""
         return self._released
 
-    def fetch(self) -> Any:
-        """A copy of the value, here. Blocks, and may be interrupted.
+    def fetch(self, *key: Any) -> Any:
+        """A copy of the value, here; with a key, of ``value[key]`` only. Blocks, and may be interrupted.
+
+        The part is taken out on the peer, and nothing else travels: ``ref.fetch(slice(0, 10))``,
+        ``ref.fetch(numpy.s_[:10, 3])``, ``ref.fetch("price")``.
+
+        Args:
+            key: At most one: integers, text, slices, ``...``, None, and tuples and lists of them.
 
         Raises:
+            ValidationError: There is no such part, or the key is none.
             SessionRefError: It was released, or its session has ended.
             EncodeError: It cannot travel.
             ShippingError: It is pickled, and this client does not trust the peer.
         """
         progress = self._progress()
-        fetching = fetch_value(self._fetched_over(), self.uuid, progress)
+        fetching = fetch_value(self._fetched_over(), self.uuid, progress, _part(key))
         reader = run_shown(self._link.io, fetching, progress)
         return reader.value(trusted=self._link.refs.trusted)
 
-    async def afetch(self) -> Any:
+    async def afetch(self, *key: Any) -> Any:
         """As ``fetch``, for code that awaits."""
-        fetching = fetch_value(self._fetched_over(), self.uuid, self._progress())
-        reader = await self._link.io.awaited(fetching)
+        progress = self._progress()
+        fetching = fetch_value(self._fetched_over(), self.uuid, progress, _part(key))
+        reader = await await_shown(self._link.io, fetching, progress)
         return await asyncio.to_thread(reader.value, trusted=self._link.refs.trusted)
 
     def fetch_bytes(self) -> bytes:
@@ -270,6 +279,14 @@ def _info_in(tag: str, payload: bytes) -> RefInfo:
     if tag != REF:
         raise EncodeError("a value refers to buffers that did not come with it")
     return ref_of_leaf(payload)
+
+
+def _part(key: tuple[Any, ...]) -> str:
+    if len(key) > 1:
+        raise ValidationError(
+            "fetch() takes one key; for several axes give a tuple, numpy.s_[0, 1]"
+        )
+    return key_text(key[0]) if key else ""
 
 
 def _release(link: weakref.ref[PeerLink], uuid: str) -> None:

@@ -1,7 +1,8 @@
-"""How far a value in bulk is, for whoever shows it while a blocking call waits; it knows neither gRPC nor a notebook."""
+"""How far a value in bulk is, for whoever shows it while a call waits; it knows neither gRPC nor a notebook."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -9,6 +10,9 @@ if TYPE_CHECKING:
     from blazen_nb.wire.io_loop import IoLoop
 
 T = TypeVar("T")
+
+POLL_SECONDS = 0.1
+"""How often a caller that awaits shows how far it is."""
 
 
 class Progress:
@@ -39,7 +43,7 @@ _show: Callable[[Progress], Shown | None] | None = None
 
 
 def show_transfers(show: Callable[[Progress], Shown | None] | None) -> None:
-    """Have the transfers of blocking calls shown; None = no more."""
+    """Have the transfers that calls wait for shown; None = no more."""
     global _show
     _show = show
 
@@ -52,4 +56,20 @@ def run_shown(io: IoLoop, coroutine: Coroutine[Any, Any, T], progress: Progress)
     try:
         return io.run(coroutine, while_waiting=shown.update)
     finally:
+        shown.end()
+
+
+async def await_shown(io: IoLoop, coroutine: Coroutine[Any, Any, T], progress: Progress) -> T:
+    """As ``IoLoop.awaited``, shown meanwhile."""
+    shown = _show(progress) if _show is not None else None
+    if shown is None:
+        return await io.awaited(coroutine)
+    task = asyncio.ensure_future(io.awaited(coroutine))
+    try:
+        while not (await asyncio.wait({task}, timeout=POLL_SECONDS))[0]:
+            shown.update()
+        return await task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
         shown.end()

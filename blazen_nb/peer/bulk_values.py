@@ -12,6 +12,7 @@ from blazen_nb.shipping.bulk import Bulk, encode_bulk, encode_raw
 from blazen_nb.shipping.bulk_reader import BulkReader
 from blazen_nb.shipping.checksum import checksum
 from blazen_nb.shipping.environment import python_minor
+from blazen_nb.shipping.part_keys import part_of
 from blazen_nb.wire.bulk_messages import CHUNK_BYTES, reader_of
 from blazen_nb.wire.ref_messages import ref_message, uuid_of
 from blazen_nb.wire.v1 import kernel_pb2 as pb
@@ -28,6 +29,7 @@ class BulkValues:
 
         Raises:
             SessionRefError: There is no such value.
+            ValidationError: It has no such part.
             EncodeError: It cannot travel.
         """
         known = self._parts.outgoing.find(identity, asked.transfer)
@@ -35,7 +37,8 @@ class BulkValues:
             kept = self._parts.refs.find(uuid_of(asked.uuid), identity)
             encode = encode_raw if asked.raw else encode_bulk
             same_minor = asked.python == python_minor()
-            known = Outgoing(encode(kept.ref.value, same_minor=same_minor, home=kept.scope.home))
+            value = part_of(kept.ref.value, asked.part) if asked.part else kept.ref.value
+            known = Outgoing(encode(value, same_minor=same_minor, home=kept.scope.home))
             self._parts.outgoing.begin(identity, asked.transfer, known)
         return known
 

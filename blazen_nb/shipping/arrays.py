@@ -50,7 +50,8 @@ def buffer_of_array(value: Any) -> tuple[dict[str, Any], memoryview] | None:
     if not value.size:
         return None
     order = _order(value)
-    flat = value.reshape(-1, order=order).view("u1")
+    # A strided array of one dimension stays strided when it is flattened.
+    flat = np.ascontiguousarray(value.reshape(-1, order=order)).view("u1")
     head = {"dtype": value.dtype.str, "shape": value.shape, "order": order}
     return head, memoryview(flat)
 

@@ -27,8 +27,20 @@ def test_a_slow_transfer_has_a_bar_that_ends_full(kernel: Kernel, gpu0: PeerProc
     (bar,) = cell.shown
     assert 'role="progressbar"' in bar["text/html"]
     assert ">100%<" in bar["text/html"]
+    assert ">Arrived<" in bar["text/html"]
     assert ">bytes to gpu0<" in bar["text/html"]
     assert bar["text/plain"] == "bytes to gpu0"
+
+
+def test_a_transfer_that_is_awaited_has_one_too(kernel: Kernel, gpu0: PeerProcess) -> None:
+    kernel.run(f"pause = 0.06\n{SLOWLY.format(address=gpu0.address)}")
+    kernel.run(
+        f"from blazen_nb import AsyncPeerClient\nmine = await AsyncPeerClient.connect({gpu0.address!r})"
+    )
+    cell = kernel.run("ref = await mine.put(bytes(16 << 20)); ref.size")
+    (bar,) = cell.shown
+    assert ">Arrived<" in bar["text/html"]
+    assert kernel.run("await mine.close()").status == "ok"
 
 
 def test_a_quick_transfer_and_a_static_notebook_have_no_bar(
@@ -52,7 +64,7 @@ def test_an_interrupt_ends_a_transfer_at_once(kernel: Kernel, gpu0: PeerProcess)
     cell = kernel.wait(ticket)
     assert time.monotonic() - began < 1.0
     assert cell.error == "KeyboardInterrupt"
-    assert "given up" in cell.shown[-1]["text/html"]
+    assert "Given up" in cell.shown[-1]["text/html"]
     assert (
         kernel.run("pause = 0; client.put(bytes(2 << 20)).fetch() == bytes(2 << 20)").text == "True"
     )

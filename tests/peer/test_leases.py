@@ -219,7 +219,8 @@ def test_refs_that_somebody_else_took_stay(
 ) -> None:
     run_id = kept(peer, start_cell, "UntilParentFinish")
     ref = peer.client.attach(run_id).result(SECONDS).result
-    peer.client.ping()  # the peer knows by now who has it
+    # A ping would overtake the word that the result is here.
+    eventually(lambda: [known.uuid for known in peer.client.refs()] == [ref.uuid])
     later(LEASE)
     assert alive()
     ref.release()

@@ -170,7 +170,7 @@ class Ref(_message.Message):
     def __init__(self, uuid: _Optional[bytes] = ..., node_id: _Optional[str] = ..., incarnation: _Optional[str] = ..., type_tag: _Optional[str] = ..., type_name: _Optional[str] = ..., has_shape: bool = ..., shape: _Optional[_Iterable[int]] = ..., dtype: _Optional[str] = ..., size: _Optional[int] = ..., device: _Optional[str] = ..., lifetime: _Optional[str] = ..., created_at_epoch_ms: _Optional[int] = ..., held: bool = ...) -> None: ...
 
 class GetRequest(_message.Message):
-    __slots__ = ("uuid", "python", "raw", "log_of_run", "offset", "size", "transfer", "upload", "tcp_socket")
+    __slots__ = ("uuid", "python", "raw", "log_of_run", "offset", "size", "transfer", "upload", "tcp_socket", "part")
     UUID_FIELD_NUMBER: _ClassVar[int]
     PYTHON_FIELD_NUMBER: _ClassVar[int]
     RAW_FIELD_NUMBER: _ClassVar[int]
@@ -180,6 +180,7 @@ class GetRequest(_message.Message):
     TRANSFER_FIELD_NUMBER: _ClassVar[int]
     UPLOAD_FIELD_NUMBER: _ClassVar[int]
     TCP_SOCKET_FIELD_NUMBER: _ClassVar[int]
+    PART_FIELD_NUMBER: _ClassVar[int]
     uuid: bytes
     python: str
     raw: bool
@@ -189,7 +190,8 @@ class GetRequest(_message.Message):
     transfer: bytes
     upload: bytes
     tcp_socket: bool
-    def __init__(self, uuid: _Optional[bytes] = ..., python: _Optional[str] = ..., raw: bool = ..., log_of_run: _Optional[bytes] = ..., offset: _Optional[int] = ..., size: _Optional[int] = ..., transfer: _Optional[bytes] = ..., upload: _Optional[bytes] = ..., tcp_socket: bool = ...) -> None: ...
+    part: str
+    def __init__(self, uuid: _Optional[bytes] = ..., python: _Optional[str] = ..., raw: bool = ..., log_of_run: _Optional[bytes] = ..., offset: _Optional[int] = ..., size: _Optional[int] = ..., transfer: _Optional[bytes] = ..., upload: _Optional[bytes] = ..., tcp_socket: bool = ..., part: _Optional[str] = ...) -> None: ...
 
 class ValueChunk(_message.Message):
     __slots__ = ("header", "data", "refusal", "offset", "checksum", "tcp_port")
