@@ -172,20 +172,6 @@ class RunManager:
         found = self._runs.get(run_id)
         return found if found is not None and found.identity == identity else None
 
-    def known(self, run_id: bytes, identity: str) -> RunRecord | None:
-        """What a run of this identity has told, where this process or its journal knows it and it can be read.
-
-        Raises:
-            JournalError: The journal cannot be read.
-        """
-        running = self._runs.get(run_id)
-        found = running.record if running is not None else self._ended_runs.find(run_id)
-        if found is None and running is None and self.find_earlier is not None:
-            found = self.find_earlier(run_id, identity)
-            if found is not None and found.outcome is not None:
-                self._ended_runs.add(found)
-        return found if found is not None and found.scope.identity == identity else None
-
     def keep_ended(self, record: RunRecord) -> None:
         """It can be read, as if the run had ended here."""
         self._ended_runs.add(record)
@@ -197,13 +183,23 @@ class RunManager:
             ValidationError: There is no such run here, or it is not kept any more.
             JournalError: The journal cannot be read.
         """
-        found = self.known(run_id, identity)
+        found = self.find_record(run_id, identity)
         if found is None:
             raise ValidationError(
                 f"peer {self._node_id} knows no run {dashed(run_id)} of yours that can be read (any more); "
                 "runs() and %blazen_runs list those that can"
             )
         return found
+
+    def find_record(self, run_id: bytes, identity: str) -> RunRecord | None:
+        """As ``record``; None where there is none."""
+        running = self._runs.get(run_id)
+        found = running.record if running is not None else self._ended_runs.find(run_id)
+        if found is None and running is None and self.find_earlier is not None:
+            found = self.find_earlier(run_id, identity)
+            if found is not None and found.outcome is not None:
+                self._ended_runs.add(found)
+        return found if found is not None and found.scope.identity == identity else None
 
     def records(self, identity: str) -> list[RunRecord]:
         """Those of this identity that can be read, the newest first."""

@@ -92,9 +92,7 @@ class RunStarting:
         """
         if len(request.run_id) != 16:
             raise ValidationError("a run ID has 16 bytes")
-        known = self._known(request)
-        if known is not None:
-            self._reading.read(request_id, known, request.after_seq)
+        if self._reading.knows(request_id, request):
             return
         self._peer.runs.require_room(request.run_id)
         durable = self._durable(request)
@@ -116,11 +114,6 @@ class RunStarting:
         """Nobody waits for its blocking calls any more: they are cancelled, started runs go on."""
         for run in list(self._calls.values()):
             run.cancel("the client is gone")
-
-    def _known(self, request: pb.StartRun) -> RunRecord | None:
-        if not request.updates:
-            return None
-        return self._peer.runs.known(request.run_id, self._refs.identity)
 
     def _durable(self, request: pb.StartRun) -> DurableRuns | None:
         wanted = request.durable if request.HasField("durable") else None
@@ -170,8 +163,7 @@ class RunStarting:
             if error is not None:
                 raise error
             if was_there:
-                identity = self._refs.identity
-                record = self._peer.runs.record(start.request.run_id, identity)
+                record = self._peer.runs.record(start.request.run_id, self._refs.identity)
                 self._reading.read(start.request_id, record, start.request.after_seq)
             else:
                 self._begin(start)
