@@ -166,9 +166,24 @@ class RunStarting:
                 record = self._peer.runs.record(start.request.run_id, self._refs.identity)
                 self._reading.read(start.request_id, record, start.request.after_seq)
             else:
-                self._begin(start)
+                self._begin_or_take_back(start)
         except Exception as refused:
             self._refuse(start.request_id, refused)
+
+    def _begin_or_take_back(self, start: _Start) -> None:
+        """As ``_begin``; the client of a run that cannot begin is told so once the journal has it no more.
+
+        Else it would begin there at the peer's next start, and elsewhere where the client has tried again.
+        """
+        try:
+            self._begin(start)
+        except Exception as refused:
+            durable = self._peer.durable
+            assert durable is not None
+            tell = partial(
+                self._io.loop.call_soon_threadsafe, self._refuse, start.request_id, refused
+            )
+            durable.take_back(start.request.run_id).add_done_callback(lambda _: tell())
 
     def _begin(self, start: _Start) -> None:
         request = start.request

@@ -77,7 +77,7 @@ class JournalGate:
                 return False
             if self._is_closed:
                 return True
-            future = self._append(run, tick)
+            future = self._append_or_fail(run, tick)
             self._waiting.append((tick, future))
         future.add_done_callback(lambda _: self._written(run))
         return True
@@ -86,6 +86,16 @@ class JournalGate:
         """What happens from now on is not kept, and does not count: another process goes on with the run."""
         with self._lock:
             self._is_closed = True
+
+    def _append_or_fail(self, run: Run, tick: Tick) -> Future[None]:
+        try:
+            return self._append(run, tick)
+        except (
+            Exception
+        ) as error:  # odd contents of a user's event or state; the run must end all the same
+            failed: Future[None] = Future()
+            failed.set_exception(error)
+            return failed
 
     def _append(self, run: Run, tick: Tick) -> Future[None]:
         message = kept.KeptTick(
@@ -126,6 +136,11 @@ class JournalGate:
 
     def _as_journal_error(self, run: Run, error: BaseException) -> JournalError:
         _log.error("run %s cannot be journaled: %s", run.run_id, text_of(error))
+        if not isinstance(error, JournalError):
+            return JournalError(
+                f"run {run.run_id} cannot be journaled: what a step returned, or set in ctx.state, cannot be written: "
+                f"{text_of(error)}"
+            )
         return JournalError(
             f"run {run.run_id} cannot be journaled, and ends here: {text_of(error)}. What it had committed is in the "
             "journal: a peer that starts on it goes on from there"

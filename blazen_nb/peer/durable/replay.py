@@ -80,8 +80,8 @@ class Replay:
         self._home = home
         self._workflow_of = workflow_of
         self._classes: dict[str, type[Event]] = {}
-        self._gone: dict[int, list[str]] = {}
-        """What events have lost, by the identity of the event."""
+        self._gone: dict[int, tuple[Event, str]] = {}
+        """Events that have lost something, and what, by their id(): held here, for an id() is given out again."""
         self._learn(graph)
         self.replayed = Replayed(RunState(graph, timeout=timeout), seconds_left=timeout)
 
@@ -89,7 +89,7 @@ class Replay:
         """The run after these ticks.
 
         Raises:
-            JournalError: A step that is to run again needs what ended with the process before.
+            JournalError: What it goes on with needs something that ended with the process before.
         """
         self._apply(EventSent(start), time.time())
         for number, message in ticks:
@@ -156,14 +156,15 @@ class Replay:
             self._classes.update(event_classes(step))
 
     def _event(self, message: kept.KeptEvent) -> Event:
-        fields, gone = open_kept(value_of(message.fields), self._home)
+        opened, gone = open_kept(value_of(message.fields), self._home)
+        fields = opened if isinstance(opened, dict) else {}  # all of them are gone
         cls = self._classes.get(message.event_type)
         if cls is None:
             event = event_from_wire(message.event_type, fields)
         else:
             event = cls._from_fields(message.event_type, fields)
         if gone:
-            self._gone[id(event)] = gone
+            self._gone[id(event)] = event, gone[0]
         return event
 
     def _require_whole(self) -> None:
@@ -171,12 +172,18 @@ class Replay:
         waiting = [attempt for queued in state.queued.values() for attempt in queued]
         attempts = [*state.running.values(), *waiting, *state.backing_off.values(), *state.parked]
         for attempt in attempts:
-            gone = self._gone.get(id(attempt.event))
-            if gone:
-                raise JournalError(
-                    f"step {attempt.step.step_id} needs {gone[0]} of its {attempt.event.event_type}, which ended "
-                    "with the process that made it; pass on what is JSON, bytes, or can be pickled under 1 MiB"
-                )
+            self._require(attempt.event, f"step {attempt.step.step_id}")
+        for event in [*state.held, *state.inputs.values()]:
+            self._require(event, "the run")
+        if state.ending is not None and state.ending.event is not None:
+            self._require(state.ending.event, "its result")
+
+    def _require(self, event: Event, who: str) -> None:
+        if id(event) in self._gone:
+            raise JournalError(
+                f"{who} needs {self._gone[id(event)][1]} of its {event.event_type}, which ended with the process that "
+                "made it; pass on what is JSON, bytes, or can be pickled under 1 MiB"
+            )
 
 
 def _key(timer: kept.KeptTimer) -> TimerKey:

@@ -103,6 +103,10 @@ class DurableRuns:
         )
         self.journal.begin(run).add_done_callback(partial(_tell_begun, begun))
 
+    def take_back(self, raw_id: bytes) -> Future[None]:
+        """A run that the journal has, but that could not begin, is not there; no later process begins it."""
+        return self.journal.forget([raw_id])
+
     def _without_code(
         self, request: pb.StartRun, event: StartEvent, namespace: Namespace
     ) -> pb.StartRun:
@@ -173,8 +177,14 @@ class DurableRuns:
                 run = self.journal.run(listed.run_id)
                 if run is not None:
                     self._resume(run)
-            except JournalError as error:
-                _log.error("run %s cannot be resumed: %s", dashed(listed.run_id), error)
+            except Exception as error:  # one that is damaged must not keep the peer from serving
+                unknown = None if isinstance(error, BlazenError) else error
+                _log.error(
+                    "run %s cannot be resumed: %s",
+                    dashed(listed.run_id),
+                    text_of(error),
+                    exc_info=unknown,
+                )
 
     def _resume(self, run: JournaledRun) -> None:
         namespace, _ = self._peer.namespaces.open(run.identity, "")
@@ -184,9 +194,10 @@ class DurableRuns:
         start = kept.KeptStart.FromString(run.start)
         try:
             self._go_on(run, start, namespace, scope, log)
-        except (BlazenError, ValueError) as error:
-            _log.info("run %s cannot go on: %s", dashed(run.run_id), text_of(error))
-            self._fail(run, log, text_of(error))
+        except Exception as error:  # its code runs while it is made again, and may raise anything
+            why = text_of(error) if isinstance(error, BlazenError) else _named(error)
+            _log.info("run %s cannot go on: %s", dashed(run.run_id), why)
+            self._fail(run, log, why)
         finally:
             self._peer.namespaces.leave(namespace)
 
@@ -290,3 +301,7 @@ def cell_graph() -> Graph:
 def _tell_begun(begun: Begun, future: Future[bool]) -> None:
     error = future.exception()
     begun(error, error is None and not future.result())
+
+
+def _named(error: Exception) -> str:
+    return f"making it again failed with {type(error).__name__}: {text_of(error)}"
