@@ -83,7 +83,7 @@ class BlazenService:
         bulk = await asyncio.to_thread(
             encode_raw, kept.ref.value, same_minor=False, home=kept.scope.home
         )
-        (part,) = bulk.parts
+        (part,) = bulk.pieces
         limit = self._parts.limits.message_bytes
         if part.nbytes > limit:
             raise LimitError(
