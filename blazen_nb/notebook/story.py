@@ -41,22 +41,30 @@ class Story:
     def take(self, update: Update) -> None:
         """The update is in the picture or in the cell's outputs."""
         self._look_at_devices()
-        output = self._output
-        if output is not None:
-            match update:
-                case Output() if not self._in_card(update.step_id):
-                    output.write(update)
-                    return
-                case OutputCut() if not self._in_card(update.step_id):
-                    output.cut(update)
-                    return
-                case Displayed():
-                    output.show(update)
-        self.state.broken_at = None
+        was_away, self.state.broken_at = self.state.broken_at is not None, None
+        if self._printed(update):
+            # A cell that prints all the time has a card whose clock goes on, too.
+            self._view.refresh(changed=was_away)
+            return
+        if self._output is not None and isinstance(update, Displayed):
+            self._output.show(update)
         self.state.apply(update)
         if isinstance(update, InputRequested):
             self._view.asked(self.state, update)
         self._view.refresh()
+
+    def _printed(self, update: Update) -> bool:
+        """Whether it is text for the cell's streams, and there now."""
+        if self._output is None:
+            return False
+        match update:
+            case Output() if not self._in_card(update.step_id):
+                self._output.write(update)
+            case OutputCut() if not self._in_card(update.step_id):
+                self._output.cut(update)
+            case _:
+                return False
+        return True
 
     def idle(self, broken_since: float | None = None) -> None:
         """Nothing came for a moment.
