@@ -159,7 +159,7 @@ ROWS = (
         Target(1.0, "ratio"),
         Target(3.2),
         (
-            Figure("blazen_nb", "put_grpc", "the same where only gRPC gets through"),
+            Figure("blazen_nb", "put_grpc", "put where only gRPC gets through"),
             Figure("dask", "push", "Dask: scatter to a worker"),
             Figure("ipyparallel", "push", "ipyparallel: push to an engine"),
         ),
@@ -173,7 +173,7 @@ ROWS = (
         Target(1.0, "ratio"),
         Target(2.6),
         (
-            Figure("blazen_nb", "fetch_grpc", "the same where only gRPC gets through"),
+            Figure("blazen_nb", "fetch_grpc", "fetch where only gRPC gets through"),
             Figure("dask", "pull", "Dask: gather from a worker"),
             Figure("ipyparallel", "pull", "ipyparallel: pull from an engine"),
         ),

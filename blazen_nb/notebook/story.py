@@ -41,30 +41,32 @@ class Story:
     def take(self, update: Update) -> None:
         """The update is in the picture or in the cell's outputs."""
         self._look_at_devices()
-        was_away, self.state.broken_at = self.state.broken_at is not None, None
-        if self._printed(update):
-            # A cell that prints all the time has a card whose clock goes on, too.
-            self._view.refresh(changed=was_away)
+        came_back = self.state.broken_at is not None
+        self.state.broken_at = None
+        if self._is_printed(update):
+            # Else the picture of a cell that prints without a pause would stand still.
+            self._view.refresh(changed=came_back)
             return
-        if self._output is not None and isinstance(update, Displayed):
-            self._output.show(update)
         self.state.apply(update)
         if isinstance(update, InputRequested):
             self._view.asked(self.state, update)
         self._view.refresh()
 
-    def _printed(self, update: Update) -> bool:
-        """Whether it is text for the cell's streams, and there now."""
-        if self._output is None:
+    def _is_printed(self, update: Update) -> bool:
+        """Whether the update is in the cell's outputs and not in the picture."""
+        output = self._output
+        if output is None:
             return False
         match update:
             case Output() if not self._in_card(update.step_id):
-                self._output.write(update)
+                output.write(update)
+                return True
             case OutputCut() if not self._in_card(update.step_id):
-                self._output.cut(update)
-            case _:
-                return False
-        return True
+                output.cut(update)
+                return True
+            case Displayed():
+                output.show(update)
+        return False
 
     def idle(self, broken_since: float | None = None) -> None:
         """Nothing came for a moment.

@@ -36,6 +36,14 @@ class RunReading:
         self._reply(request_id, run_started=started)
         self._readers[request_id] = record.read_by(self._outbox, request_id, after_seq)
 
+    def knows(self, request_id: int, request: pb.StartRun) -> bool:
+        """Whether the run that is to be started is there already: then it is read."""
+        known = self._peer.runs.find_record(request.run_id, self._refs.identity)
+        if known is None or not request.updates:
+            return False
+        self.read(request_id, known)
+        return True
+
     def attach(self, request_id: int, request: pb.AttachRun) -> None:
         """Read a run that somebody of this identity has started.
 

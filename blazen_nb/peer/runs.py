@@ -240,14 +240,19 @@ class RunManager:
         Raises:
             ValidationError: There is no such run here, or it is not kept any more.
         """
-        running = self._runs.get(run_id)
-        found = running.record if running is not None else self._ended_runs.find(run_id)
-        if found is None or found.scope.identity != identity:
+        found = self.find_record(run_id, identity)
+        if found is None:
             raise ValidationError(
                 f"peer {self._node_id} knows no run {dashed(run_id)} of yours that can be read (any more); "
                 "runs() and %blazen_runs list those that can"
             )
         return found
+
+    def find_record(self, run_id: bytes, identity: str) -> RunRecord | None:
+        """As ``record``; None where there is none."""
+        running = self._runs.get(run_id)
+        found = running.record if running is not None else self._ended_runs.find(run_id)
+        return found if found is not None and found.scope.identity == identity else None
 
     def records(self, identity: str) -> list[RunRecord]:
         """Those of this identity that can be read, the newest first."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
@@ -29,6 +29,8 @@ from blazen_nb.wire.status import status_of
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 _log = logging.getLogger("blazen_nb.peer")
+
+T = TypeVar("T")
 
 SESSION = "/blazen_nb.wire.v1.PeerKernel/Session"
 FLUSH_SECONDS = 2.0
@@ -66,9 +68,13 @@ class PeerRpcs(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
         if handler_call_details.method == SESSION:
             return grpc.stream_stream_rpc_method_handler(partial(self._session, identity))
         if handler_call_details.method == _GET_VALUE:
-            return grpc.unary_stream_rpc_method_handler(partial(self._bulk.get, identity))
+            return grpc.unary_stream_rpc_method_handler(
+                partial(_as_caller, self._bulk.get, identity)
+            )
         if handler_call_details.method == _PUT_VALUE:
-            return grpc.stream_unary_rpc_method_handler(partial(self._bulk.put, identity))
+            return grpc.stream_unary_rpc_method_handler(
+                partial(_as_caller, self._bulk.put, identity)
+            )
         if handler_call_details.method == f"{_BLAZEN}StreamSubWorkflowEvents":
             return grpc.unary_stream_rpc_method_handler(
                 partial(_stream, self._blazen_events, identity)
@@ -198,10 +204,16 @@ async def _stream(
     context: Any,
 ) -> None:
     try:
-        await method(identity, request, context.write)
+        await method(_caller(identity, context), request, context.write)
     except Exception as error:
         await context.abort(*status_of(error))
         raise
+
+
+async def _as_caller(
+    method: Callable[[str, Any, Any], Awaitable[T]], identity: str, request: Any, context: Any
+) -> T:
+    return await method(_caller(identity, context), request, context)
 
 
 async def _unary(

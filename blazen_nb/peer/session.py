@@ -160,14 +160,10 @@ class Session:
         if request_id:
             self._reply(request_id, done=pb.Done(changed=run is not None))
 
-    def _pause_run(self, request_id: int, request: pb.PauseRun) -> None:
-        self._set_paused(request_id, request.run_id, paused=True)
-
-    def _resume_run(self, request_id: int, request: pb.ResumeRun) -> None:
-        self._set_paused(request_id, request.run_id, paused=False)
-
-    def _set_paused(self, request_id: int, run_id: bytes, *, paused: bool) -> None:
-        run = self._peer.runs.find(run_id, self.identity)
+    def _set_paused(
+        self, request_id: int, request: pb.PauseRun | pb.ResumeRun, *, paused: bool
+    ) -> None:
+        run = self._peer.runs.find(request.run_id, self.identity)
         if run is not None:
             run.set_paused(paused)
         self._reply(request_id, done=pb.Done(changed=run is not None))
@@ -198,6 +194,8 @@ class Session:
     def _start_run(self, request_id: int, request: pb.StartRun) -> None:
         if len(request.run_id) != 16:
             raise ValidationError("a run ID has 16 bytes")
+        if self.reading.knows(request_id, request):
+            return  # the start came twice
         name = request.workflow_name or "workflow"
         cell = self._cell_of(request) if request.HasField("cell") else None
         graph = cell.graph() if cell else self.namespace.graph_of(tuple(request.step_ids))
@@ -272,9 +270,8 @@ class Session:
     def _list_refs(self, request_id: int, _: pb.ListRefs) -> None:
         table = self._peer.refs
         refs = [ref_message(table.info(kept)) for kept in table.of_scope(self._refs)]
-        self.outbox.put(
-            pb.PeerFrame(request_id=request_id, ref_list=pb.RefList(refs=refs)).SerializeToString()
-        )
+        listed = pb.PeerFrame(request_id=request_id, ref_list=pb.RefList(refs=refs))
+        self.outbox.put(listed.SerializeToString())
 
     def _release_refs(self, request_id: int, request: pb.ReleaseRefs) -> None:
         known = [self._peer.refs.release(uuid_of(uuid), self.identity) for uuid in request.uuids]
@@ -342,8 +339,8 @@ _HANDLERS: dict[str, Callable[[Session, int, Any], None]] = {
     "ack_run": lambda session, *asked: session.reading.taken(*asked),
     "list_runs": lambda session, *asked: session.reading.list(*asked),
     "reset_namespace": Session._reset_namespace,
-    "pause_run": Session._pause_run,
-    "resume_run": Session._resume_run,
+    "pause_run": partial(Session._set_paused, paused=True),
+    "resume_run": partial(Session._set_paused, paused=False),
     "answer_input": Session._answer_input,
     "register_code": Session._register_code,
     "start_run": Session._start_run,

@@ -174,6 +174,16 @@ def events_of(
         raise EncodeError(f"a batch of events cannot be read: {error}") from None
 
 
+def last_seq(message: pb.RunUpdate) -> int:
+    """The number of the last update in a message.
+
+    Raises:
+        EncodeError: The message cannot be read.
+    """
+    count = len(_json(message.events.json)) if message.HasField("events") else 1
+    return message.seq + count - 1
+
+
 def _json(data: bytes) -> Any:
     try:
         return json.loads(data)
