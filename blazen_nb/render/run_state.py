@@ -25,6 +25,7 @@ from blazen_nb.updates import (
     OutputCut,
     Paused,
     Progressed,
+    Resumed,
     StepEnded,
     StepStarted,
     Update,
@@ -205,12 +206,22 @@ class RunState:
                 self.questions[update.request_id] = update.prompt
             case Paused():
                 self.live = "paused" if update.paused else None
+            case Resumed():
+                self._resumed(update)
             case InputClosed():
                 self.questions.pop(update.request_id, None)
             case Displayed():
                 self.displays += update.action == "display"
             case Ended():
                 self._end(update)
+
+    def _resumed(self, update: Resumed) -> None:
+        changed = (
+            f"; changed since: {', '.join(update.changed_steps)}" if update.changed_steps else ""
+        )
+        self.notice = f"{update.node_id} was restarted, and went on with this run{changed}"
+        for step in self.steps.values():
+            step.interrupted()
 
     def _learn_graph(self, update: GraphKnown) -> None:
         self.workflow_name = update.workflow_name or self.workflow_name

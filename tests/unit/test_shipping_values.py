@@ -195,7 +195,7 @@ def test_numpy_scalars_keep_their_type_without_pickle(scalar: Any) -> None:
     "array",
     [
         np.array([1, "a", None], dtype=object),
-        np.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")]),
+        np.array([(1, None)], dtype=[("a", "i4"), ("b", "O")]),
         np.ma.array([1, 2], mask=[False, True]),
     ],
 )
