@@ -136,7 +136,7 @@ class RunState:
         since = time.strftime("%H:%M:%S", time.localtime(self.broken_at))
         lost = (
             f"Connection to {self.node_id} lost at {since}; the run goes on there, "
-            "what is shown here is as of then until it is back"
+            "and what it says meanwhile appears here once the connection is back"
         )
         return [lost, self.notice] if self.notice else [lost]
 

@@ -224,6 +224,7 @@ def test_a_reader_whose_process_stands_still_reads_on_where_it_was(
             handle.detach()
 
             def flood() -> str:
+                assert other.describe().sessions == 2
                 reader.send_signal(signal.SIGSTOP)
                 with others_served(other, handle.run_id, "a process that stands still"):
                     gate.touch()
