@@ -78,6 +78,19 @@ def add_command(commands: Commands) -> None:
         help="how long a call whose client is lost goes on, for it may come back (default: %(default)g); "
         "started runs go on anyway",
     )
+    serve.add_argument(
+        "--journal",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="keep runs in this file, so that they survive the peer; without a name, in your state folder",
+    )
+    serve.add_argument(
+        "--resume",
+        choices=["auto", "manual"],
+        default="auto",
+        help="whether runs that were cut off go on when the peer starts (default: auto)",
+    )
     serve.add_argument("--verbose", action="store_true", help="log every run")
     serve.set_defaults(act=_serve)
 
@@ -103,6 +116,8 @@ def _serve_until_told(options: argparse.Namespace) -> int:
         tls=_server_tls(options),
         insecure=options.insecure,
         accept_code=options.accept_code,
+        journal=_journal(options),
+        resume=options.resume,
         limits=replace(DEFAULT_LIMITS, reconnect_seconds=options.reconnect),
     )
     address = server.start(options.address)
@@ -123,6 +138,14 @@ def _server_tls(options: argparse.Namespace) -> ServerTls | None:
             "--tls-cert and --tls-key belong together, and --client-ca needs both"
         )
     return load_server_tls(options.tls_cert, options.tls_key, options.client_ca)
+
+
+def _journal(options: argparse.Namespace) -> Path | None:
+    if options.journal is None:
+        return None
+    from blazen_nb.journal.place import journal_path
+
+    return Path(options.journal) if options.journal else journal_path(options.node_id)
 
 
 def _log_to_stderr(level: int) -> None:

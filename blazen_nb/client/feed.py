@@ -49,6 +49,7 @@ class RunFeed:
         self.run_id = dashed(run_id)
         self.workflow_name = workflow_name
         self.started = False
+        self.is_durable = False
         self.is_detached = False
         """Nothing more is read, by this client's own wish."""
         self.request_id = 0
@@ -81,6 +82,7 @@ class RunFeed:
                 self.questions.see(frame.update)
             elif kind == "run_started":
                 self.started = True
+                self.is_durable = frame.run_started.durable
                 self.workflow_name = self.workflow_name or frame.run_started.workflow_name
             elif kind == "result":
                 self.result = frame.result

@@ -181,6 +181,7 @@ class Lifeline:
         await self._pulse.watch(lambda: self._outbox.beat(answer=True))
 
     async def _read(self, transport: Transport) -> BlazenError:
+        said_goodbye = False
         try:
             while (batch := await transport.read()) is not None:
                 self._pulse.heard()
@@ -189,13 +190,13 @@ class Lifeline:
                     if self._outbox.take(frame, len(batch) // len(frames)):
                         continue
                     if frame.HasField("goodbye"):
-                        self._peer_ended = True
+                        said_goodbye, self._peer_ended = True, not frame.goodbye.comes_back
                     else:
                         self._owner.deliver(frame)
         except BlazenError as broken:
-            if not self._peer_ended:
+            if not said_goodbye:
                 return broken
-        self._peer_ended = True
+        self._peer_ended |= not said_goodbye
         return TransportError(f"peer {self.welcome.node_id} closed the connection")
 
     async def _come_back(self, broke: BlazenError) -> None:

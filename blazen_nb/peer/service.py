@@ -122,7 +122,7 @@ class PeerRpcs(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
             # Also where the writer fails: a client must not wait for what can no longer come.
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if ending.done() and not writing.done():
-                outbox.put(pb.PeerFrame(goodbye=pb.Goodbye()).SerializeToString())
+                outbox.put(self._goodbye())
                 flushing = asyncio.create_task(outbox.flushed())
                 tasks.add(flushing)
                 await asyncio.wait(
@@ -137,6 +137,11 @@ class PeerRpcs(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
             connection.tasks.clear()  # with what they ended with they hold the stream, and make a cycle
             for task in (reading, writing):
                 _log_error(task)
+
+    def _goodbye(self) -> bytes:
+        # Runs in a journal go on when a peer starts on it again: their clients wait for that.
+        goodbye = pb.Goodbye(comes_back=self._parts.durable is not None)
+        return pb.PeerFrame(goodbye=goodbye).SerializeToString()
 
     def tidy(self) -> None:
         """End what lost clients have left behind; from any thread."""
