@@ -20,7 +20,7 @@ _CLASSES = (
 )
 _LABELS = frozenset({str, int, float, bool, type(None)})
 _MOST_LABELS = 10_000
-"""Labels of mixed types, and text, stand in the head; more mixed ones are pickled, more text is a column."""
+"""Labels of mixed types, and text, stand in the head; more text is a column, more of mixed types are pickled."""
 
 
 def is_index(value: Any) -> bool:
@@ -47,9 +47,7 @@ def index_json(index: Any, writer: ColumnWriter) -> dict[str, Any]:
     name = label_json(index.name)
     if type(index) is pd.RangeIndex:
         return {"range": [index.start, index.stop, index.step], "name": name}
-    if index.dtype == object and not all(type(label) is str for label in index):
-        if len(index) > _MOST_LABELS:
-            raise NotExact
+    if index.dtype == object and len(index) <= _MOST_LABELS:
         return {"labels": [label_json(label) for label in index], "name": name}
     if isinstance(index.dtype, pd.StringDtype) and len(index) <= _MOST_LABELS:
         labels = [label if isinstance(label, str) else None for label in index]

@@ -37,10 +37,14 @@ class SparseCodec:
             getattr(sparse, f"{form}_{kind}", None) for kind in _KINDS
         ):
             return False
-        return isinstance(dtype_json(value.dtype), str) and value.dtype.isnative
+        if not isinstance(dtype_json(value.dtype), str) or not value.dtype.isnative:
+            return False
+        return len({each.dtype.str for each in _arrays_of(value)[1:]}) <= 1
 
     def encode(self, value: Any) -> Encoded | None:
         """See Codec."""
+        if value.format == "dia" and not _diagonals_fit(value.shape, value.data, value.offsets):
+            return None
         made = [array_memory(each) for each in _arrays_of(value)]
         sizes, memory = joined((piece,) for _, piece in made)
         head = {
@@ -78,18 +82,23 @@ def _made(kind: Any, form: str, shape: tuple[int, ...], arrays: list[Any]) -> An
     if form == "coo":
         return _coo(kind, shape, *arrays)
     if form == "dia":
-        data, offsets = arrays
-        if len(shape) != 2 or data.ndim != 2 or offsets.shape != data.shape[:1]:
-            raise ValueError("the diagonals do not fit each other")
-        made = kind((data, offsets), shape=shape)
-        made.offsets = offsets
+        if not _diagonals_fit(shape, *arrays):
+            raise ValueError("the diagonals do not fit each other, or the shape")
+        made = kind(tuple(arrays), shape=shape)
+        made.offsets = arrays[1]
         return made
-    data, indices, indptr = arrays
-    _check_compressed(form, shape, data, indices, indptr)
-    made = kind((data, indices, indptr), shape=shape)
-    made.check_format(full_check=True)  # what is out of bounds crashes SciPy's C code
-    made.data, made.indices, made.indptr = data, indices, indptr  # in the types they came in
+    _check_compressed(form, shape, *arrays)
+    made = kind(tuple(arrays), shape=shape)
+    made.data, made.indices, made.indptr = arrays  # in the types they came in
     return made
+
+
+def _diagonals_fit(shape: tuple[int, ...], data: Any, offsets: Any) -> bool:
+    """Whether SciPy's C code stays within them: it computes addresses with the offsets."""
+    if len(shape) != 2 or data.ndim != 2 or offsets.shape != data.shape[:1]:
+        return False
+    rows, columns = shape
+    return not offsets.size or bool(-rows < offsets.min() <= offsets.max() < columns)
 
 
 def _coo(kind: Any, shape: tuple[int, ...], data: Any, *coords: Any) -> Any:
@@ -108,15 +117,28 @@ def _coo(kind: Any, shape: tuple[int, ...], data: Any, *coords: Any) -> Any:
 def _check_compressed(
     form: str, shape: tuple[int, ...], data: Any, indices: Any, indptr: Any
 ) -> None:
+    """All that SciPy's C code takes for granted: it reads and writes where these numbers say."""
     if indices.ndim != 1 or indptr.ndim != 1 or data.ndim != (3 if form == "bsr" else 1):
         raise ValueError("the arrays have wrong dimensions")
     if not 1 <= len(shape) <= 2 or data.shape[0] != indices.shape[0]:
         raise ValueError("the arrays do not fit each other")
-    rows = 1 if len(shape) == 1 else shape[1 if form == "csc" else 0]
-    if form == "bsr":
-        block = data.shape[1]
-        if not block or rows % block:
-            raise ValueError("blocks do not fit the shape")
-        rows //= block
-    if indptr.shape[0] != rows + 1:
+    if indices.dtype != indptr.dtype:
+        raise ValueError("the indices are of two types")
+    lines, places = _grid(form, shape, data)
+    if indptr.shape[0] != lines + 1:
         raise ValueError(f"{indptr.shape[0]} pointers are too few or too many for shape {shape}")
+    if indptr[0] != 0 or indptr[-1] > indices.shape[0] or (indptr[1:] < indptr[:-1]).any():
+        raise ValueError("a pointer is out of bounds")
+    if indices.size and not 0 <= indices.min() <= indices.max() < places:
+        raise ValueError("an index is out of bounds")
+
+
+def _grid(form: str, shape: tuple[int, ...], data: Any) -> tuple[int, int]:
+    """How many lines there are, and how many places in each."""
+    rows, columns = shape if len(shape) == 2 else (1, *shape)
+    if form == "bsr":
+        _, height, width = data.shape
+        if len(shape) != 2 or not height or not width or rows % height or columns % width:
+            raise ValueError("blocks do not fit the shape")
+        return rows // height, columns // width
+    return (columns, rows) if form == "csc" else (rows, columns)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blazen_nb.shipping.described import describe
 from tests.unit.codecs.crossing import BOTH_WAYS, in_bulk, tag_of, taken_apart
 from tests.unit.codecs.hostile import HUGE, changed, cut_short, damage, refused
 
@@ -118,6 +119,33 @@ def test_an_index_out_of_bounds_is_refused(form: str, index: int) -> None:
     (matrix.coords[1] if form == "coo" else matrix.indices)[3] = index
     head, memory = taken_apart(matrix)
     refused("scipy.sparse", head, memory)
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "bsr"])
+@pytest.mark.parametrize("pointers", [{-1: 1 << 30}, {0: 1}, {0: -5}, {3: 1 << 30}, {3: -1}])
+def test_a_pointer_out_of_bounds_is_refused(form: str, pointers: dict[int, int]) -> None:
+    matrix = sparse.random_array((40, 40), density=0.2, format=form, rng=1)
+    for place, pointer in pointers.items():
+        matrix.indptr[place] = pointer
+    head, memory = taken_apart(matrix)
+    refused("scipy.sparse", head, memory)
+
+
+@pytest.mark.parametrize("offset", [-(1 << 31), -40, 40, (1 << 31) - 1])
+def test_a_diagonal_out_of_bounds_is_refused_and_left_to_the_pickle(offset: int) -> None:
+    matrix = sparse.dia_array((np.ones((1, 40)), [3]), shape=(40, 40))
+    head, memory = taken_apart(matrix)
+    own = matrix.offsets.tobytes()
+    assert memory.count(own) == 1
+    refused("scipy.sparse", head, memory.replace(own, np.array([offset], "i4").tobytes()))
+    matrix.offsets[0] = offset
+    assert tag_of(matrix) == "pickle"
+
+
+def test_indices_of_two_types_are_refused() -> None:
+    matrix = sparse.random_array((40, 40), density=0.2, format="csr", rng=1)
+    matrix.indptr = matrix.indptr.astype("i8")
+    assert describe(matrix).type_tag == "pickle"
 
 
 @settings(max_examples=150, deadline=None)
