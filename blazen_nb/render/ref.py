@@ -23,11 +23,13 @@ class RefView:
     owner: str
     lifetime: str
     is_released: bool = False
+    created_at: float = 0
+    """Seconds since the epoch; 0 where that is not known."""
 
 
 def stable_ref(view: RefView) -> str:
     """``RemoteRef(torch.Tensor, 1,000,000 x 512 float32, on gpu-box)``: what is the same wherever it was made."""
-    what = " ".join(word for word in (_shape(view.shape), view.dtype) if word)
+    what = " ".join(word for word in (shape_words(view.shape), view.dtype) if word)
     return one_line("RemoteRef", [view.type_name, what, f"on {view.owner}"])
 
 
@@ -36,14 +38,14 @@ def ref_repr(view: RefView) -> Repr:
     size = "" if view.size is None else size_words(view.size)
     body = head("", view.type_name, "RemoteRef", f"on {view.owner}")
     facts = [
-        ("Shape", esc(_shape(view.shape))),
+        ("Shape", esc(shape_words(view.shape))),
         ("Type", code(view.dtype) if view.dtype else ""),
         ("Size", esc(size)),
         ("Device", esc(view.device)),
         ("Kept", esc(view.lifetime)),
     ]
     body += section(pairs(facts) + f'<p class="bzn-m bzn-more">{esc(_use(view))}</p>')
-    what = " ".join(word for word in (view.type_name, _shape(view.shape), view.dtype) if word)
+    what = " ".join(word for word in (view.type_name, shape_words(view.shape), view.dtype) if word)
     parts = [_line(part) for part in (what, size, view.device, f"on {view.owner}") if part]
     text = f"RemoteRef({', '.join(parts)}; {_use(view)})"
     return card(style_tag() + body, f"Remote value on {view.owner}"), text
@@ -65,7 +67,8 @@ def _line(text: str) -> str:
     return clip(visible(text).replace("\n", " "), 80)
 
 
-def _shape(shape: tuple[int, ...] | None) -> str:
+def shape_words(shape: tuple[int, ...] | None) -> str:
+    """``1,000 x 512``; empty for a scalar, and where there is none."""
     return "" if not shape else " x ".join(f"{length:,}" for length in shape)
 
 
