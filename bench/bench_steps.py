@@ -33,3 +33,9 @@ async def emit(ctx: Context, event: StartEvent) -> StopEvent:
 async def wait(event: StartEvent) -> StopEvent:
     await asyncio.sleep(1)
     return StopEvent(result=event.x)
+
+
+@step(id="bench::refs")
+def refs(ctx: Context, event: StartEvent) -> StopEvent:
+    """So many values that stay here, for as long as the session does."""
+    return StopEvent(result=[ctx.put({"number": number}) for number in range(event.n)])

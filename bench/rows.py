@@ -303,6 +303,14 @@ ROWS = (
         Target(1.2, "ratio"),
         Target(1.05, "ratio"),
     ),
+    Row(
+        "H",
+        Figure("blazen_nb", "refs_held", "put, fetch and release, 10,000 refs held, p50"),
+        "us",
+        Figure("blazen_nb", "refs_few", "with 10 held"),
+        Target(1.2, "ratio"),
+        Target(1.05, "ratio"),
+    ),
 )
 
 LETTERS = tuple(dict.fromkeys(row.letter for row in ROWS))
