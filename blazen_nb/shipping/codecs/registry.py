@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from blazen_nb.errors import BlazenError, EncodeError, ValidationError, text_of
+from blazen_nb.errors import BlazenError, EncodeError, ShippingError, ValidationError, text_of
 from blazen_nb.shipping.codecs.arrays import ArrayCodec, ScalarCodec
+from blazen_nb.shipping.codecs.arrow import ArrowCodec
 from blazen_nb.shipping.codecs.images import ImageCodec
+from blazen_nb.shipping.codecs.pandas_frames import PandasCodec
+from blazen_nb.shipping.codecs.polars_frames import PolarsCodec
 from blazen_nb.shipping.codecs.protocol import Codec, Encoded
 from blazen_nb.shipping.codecs.sparse import SparseCodec
 from blazen_nb.shipping.codecs.tensors import TensorCodec
@@ -18,6 +21,9 @@ _LONGEST_TAG = 64
 _tensors = TensorCodec()
 _BUILT_IN: dict[str, tuple[Codec, ...]] = {
     "numpy": (ArrayCodec(), ScalarCodec()),
+    "pandas": (PandasCodec(),),
+    "polars": (PolarsCodec(),),
+    "pyarrow": (ArrowCodec(),),
     "torch": (_tensors,),
     "collections": (_tensors,),
     "PIL": (ImageCodec(),),
@@ -33,7 +39,8 @@ def register_codec(codec: Codec) -> None:
     """Values that the codec claims travel by it from now on; both sides must register it.
 
     It counts for the whole process: on a peer, for every namespace. It is asked before the codecs that come along, the
-    earlier registered first. Registering again, as a cell does that is run again, replaces the codec of this class.
+    earlier registered first. Registering again, as a cell does that is run again, replaces the codec of this class; so
+    does a class of the same name in another notebook's cells.
     What it decodes is opened whether or not the other side is trusted, so ``decode`` must check what it reads.
 
     Args:
@@ -120,6 +127,10 @@ def decode_with_codec(tag: str, head: Any, memory: memoryview) -> Any:
         return codec.decode(head, memory)
     except BlazenError:
         raise
+    except ImportError as error:
+        raise ShippingError(
+            f"a value of the codec {tag!r} needs what is not installed here: {error}"
+        ) from error
     except Exception as error:  # hostile bytes: nothing but typed errors may leave
         lines = text_of(error).strip().splitlines() or [""]
         raise EncodeError(
@@ -128,5 +139,7 @@ def decode_with_codec(tag: str, head: Any, memory: memoryview) -> Any:
 
 
 def _class_name(codec: Codec) -> str:
+    """As in the notebook: a kernel that has started again has another namespace, and is not to be locked out."""
     kind = type(codec)
-    return f"{notebook_name(kind.__module__)}.{kind.__qualname__}"
+    module = notebook_name(kind.__module__)
+    return f"{'__main__' if module.startswith('blazen_ns_') else module}.{kind.__qualname__}"
