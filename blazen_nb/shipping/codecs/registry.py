@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from blazen_nb.errors import BlazenError, EncodeError, ValidationError, text_of
+from blazen_nb.errors import BlazenError, EncodeError, ShippingError, ValidationError, text_of
 from blazen_nb.shipping.codecs.arrays import ArrayCodec, ScalarCodec
+from blazen_nb.shipping.codecs.arrow import ArrowCodec
 from blazen_nb.shipping.codecs.images import ImageCodec
+from blazen_nb.shipping.codecs.pandas_frames import PandasCodec
+from blazen_nb.shipping.codecs.polars_frames import PolarsCodec
 from blazen_nb.shipping.codecs.protocol import Codec, Encoded
 from blazen_nb.shipping.codecs.sparse import SparseCodec
 from blazen_nb.shipping.codecs.tensors import TensorCodec
@@ -18,6 +21,9 @@ _LONGEST_TAG = 64
 _tensors = TensorCodec()
 _BUILT_IN: dict[str, tuple[Codec, ...]] = {
     "numpy": (ArrayCodec(), ScalarCodec()),
+    "pandas": (PandasCodec(),),
+    "polars": (PolarsCodec(),),
+    "pyarrow": (ArrowCodec(),),
     "torch": (_tensors,),
     "collections": (_tensors,),
     "PIL": (ImageCodec(),),
@@ -120,6 +126,10 @@ def decode_with_codec(tag: str, head: Any, memory: memoryview) -> Any:
         return codec.decode(head, memory)
     except BlazenError:
         raise
+    except ImportError as error:
+        raise ShippingError(
+            f"a value of the codec {tag!r} needs what is not installed here: {error}"
+        ) from error
     except Exception as error:  # hostile bytes: nothing but typed errors may leave
         lines = text_of(error).strip().splitlines() or [""]
         raise EncodeError(
