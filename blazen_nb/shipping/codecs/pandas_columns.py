@@ -221,14 +221,22 @@ class ColumnReader:
 
 
 def string_json(dtype: Any) -> list[str]:
-    """What tells one type of text from another."""
+    """What tells one type of text from another.
+
+    Raises:
+        NotExact: It is one that pandas has given up.
+    """
+    if dtype.storage not in ("python", "pyarrow"):
+        raise NotExact
     return [dtype.storage, "NA" if dtype.na_value is sys.modules["pandas"].NA else "nan"]
 
 
 def string_dtype(pd: Any, told: Any) -> Any:
     """The type again."""
     storage, missing = told
-    return pd.StringDtype(storage, na_value=pd.NA if missing == "NA" else float("nan"))
+    if missing == "NA":
+        return pd.StringDtype(storage)
+    return pd.StringDtype(storage, na_value=float("nan"))
 
 
 def _pyarrow() -> Any:

@@ -39,7 +39,8 @@ def register_codec(codec: Codec) -> None:
     """Values that the codec claims travel by it from now on; both sides must register it.
 
     It counts for the whole process: on a peer, for every namespace. It is asked before the codecs that come along, the
-    earlier registered first. Registering again, as a cell does that is run again, replaces the codec of this class.
+    earlier registered first. Registering again, as a cell does that is run again, replaces the codec of this class; so
+    does a class of the same name in another notebook's cells.
     What it decodes is opened whether or not the other side is trusted, so ``decode`` must check what it reads.
 
     Args:
@@ -138,5 +139,7 @@ def decode_with_codec(tag: str, head: Any, memory: memoryview) -> Any:
 
 
 def _class_name(codec: Codec) -> str:
+    """As in the notebook: a kernel that has started again has another namespace, and is not to be locked out."""
     kind = type(codec)
-    return f"{notebook_name(kind.__module__)}.{kind.__qualname__}"
+    module = notebook_name(kind.__module__)
+    return f"{'__main__' if module.startswith('blazen_ns_') else module}.{kind.__qualname__}"

@@ -107,6 +107,8 @@ def _names() -> dict[Any, str]:
 
 
 def _takes(value: Any) -> bool:
+    if type(value).__module__.partition(".")[0] != "torch":
+        return False
     torch = sys.modules["torch"]
     return (
         type(value) in (torch.Tensor, torch.nn.Parameter)
