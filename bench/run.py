@@ -31,8 +31,8 @@ from rows import LETTERS, figures_of
 from turns import Desk
 
 OUT = Path(__file__).resolve().parent.parent / "build" / "bench-results.jsonl"
-ROUNDS, LIMIT_SECONDS = 5, 165.0
-QUICK_ROUNDS, QUICK_LIMIT_SECONDS, QUICK_SCALE = 1, 35.0, "0.4"
+ROUNDS, LIMIT_SECONDS = 5, 330.0
+QUICK_ROUNDS, QUICK_LIMIT_SECONDS, QUICK_SCALE = 1, 70.0, "0.4"
 
 
 def main() -> int:

@@ -48,6 +48,7 @@ _HOME = {
     "launch": "notebook.launcher",
     "load_client_tls": "wire.tls",
     "load_server_tls": "wire.tls",
+    "register_codec": "shipping.codecs.registry",
     "step": "engine.step",
 }
 

@@ -31,6 +31,7 @@ from blazen_nb.events import StartEvent as StartEvent
 from blazen_nb.events import StopEvent as StopEvent
 from blazen_nb.notebook.launcher import launch as launch
 from blazen_nb.peer.server import PeerServer as PeerServer
+from blazen_nb.shipping.codecs.registry import register_codec as register_codec
 from blazen_nb.wire.tls import load_client_tls as load_client_tls
 from blazen_nb.wire.tls import load_server_tls as load_server_tls
 

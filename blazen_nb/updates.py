@@ -170,6 +170,17 @@ class Paused(Update):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed(Update):
+    """The peer was restarted, and goes on with the run from its journal: what was in flight begins again."""
+
+    node_id: str
+    at: float
+    """Seconds since the epoch."""
+    changed_steps: tuple[str, ...] = ()
+    """IDs of the peer's own steps that are not what they were when the run began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InputClosed(Update):
     """A question of the run is not open any more: somebody answered it, or nobody in time, or the run went on."""
 

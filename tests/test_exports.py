@@ -41,6 +41,7 @@ PUBLIC = [
     "load_client_tls",
     "load_ipython_extension",
     "load_server_tls",
+    "register_codec",
     "step",
     "unload_ipython_extension",
 ]

@@ -21,6 +21,7 @@ from blazen_nb.errors import ValidationError
 from blazen_nb.wire.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:  # gRPC takes a while to load, and --help need not wait for it
+    from blazen_nb.journal import Journal
     from blazen_nb.wire.tls import ServerTls
 
 GRACE_SECONDS = 30.0
@@ -78,6 +79,25 @@ def add_command(commands: Commands) -> None:
         help="how long a call whose client is lost goes on, for it may come back (default: %(default)g); "
         "started runs go on anyway",
     )
+    serve.add_argument(
+        "--journal",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="keep runs in this file, so that they survive the peer; without a name, in your state folder",
+    )
+    serve.add_argument(
+        "--journal-sync",
+        choices=["FULL", "NORMAL"],
+        default="FULL",
+        help="FULL: what is confirmed outlives a power cut; NORMAL: it outlives the process, in half the time",
+    )
+    serve.add_argument(
+        "--resume",
+        choices=["auto", "manual"],
+        default="auto",
+        help="whether runs that were cut off go on when the peer starts (default: auto)",
+    )
     serve.add_argument("--verbose", action="store_true", help="log every run")
     serve.set_defaults(act=_serve)
 
@@ -103,6 +123,8 @@ def _serve_until_told(options: argparse.Namespace) -> int:
         tls=_server_tls(options),
         insecure=options.insecure,
         accept_code=options.accept_code,
+        journal=_journal(options),
+        resume=options.resume,
         limits=replace(DEFAULT_LIMITS, reconnect_seconds=options.reconnect),
     )
     address = server.start(options.address)
@@ -123,6 +145,16 @@ def _server_tls(options: argparse.Namespace) -> ServerTls | None:
             "--tls-cert and --tls-key belong together, and --client-ca needs both"
         )
     return load_server_tls(options.tls_cert, options.tls_key, options.client_ca)
+
+
+def _journal(options: argparse.Namespace) -> Journal | None:
+    if options.journal is None:
+        return None
+    from blazen_nb.journal.place import journal_path
+    from blazen_nb.journal.sqlite import SqliteJournal
+
+    path = Path(options.journal) if options.journal else journal_path(options.node_id)
+    return SqliteJournal(path, synchronous=options.journal_sync)
 
 
 def _log_to_stderr(level: int) -> None:

@@ -193,13 +193,28 @@ class AsyncPeerClient(AsyncRefCalls, AsyncRunCalls, AsyncDeviceCalls):
         step_ids: Sequence[str],
         input: Any = None,
         timeout: float | timedelta | None = None,
+        *,
+        durable: bool | None = None,
     ) -> AsyncRunHandle:
         """A handle of a run that the peer has accepted; it goes on when the client goes away.
 
         Arguments and errors as for ``run_remote_workflow``; a run's own failure is raised by ``result()``.
+
+        Args:
+            durable: Whether it survives the peer's process; default where the peer has a journal. ``handle.durable``
+                tells.
+
+        Raises:
+            UnsupportedError: It is to be durable, and the peer has no journal.
+            JournalError: The journal does not take it.
         """
         request = start_request(
-            workflow_name, step_ids, encoded_input(input, self._link), timeout, updates=True
+            workflow_name,
+            step_ids,
+            encoded_input(input, self._link),
+            timeout,
+            updates=True,
+            durable=durable,
         )
         return await self._start(request, workflow_name)
 

@@ -19,7 +19,7 @@ from blazen_nb.errors import BlazenError, RunLostError, ValidationError
 from blazen_nb.events import Event
 from blazen_nb.updates import Outcome, Update
 from blazen_nb.wire.io_loop import POLL_SECONDS
-from blazen_nb.wire.messages import events_of, question_of, updates_of
+from blazen_nb.wire.messages import events_of, last_seq, question_of, updates_of
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 
@@ -31,6 +31,8 @@ class RunFeed:
         after_seq: Updates up to this one are passed over.
         look_only: The peer is not told that the result is here, and so keeps what it holds for it.
     """
+
+    can_attach_again = True
 
     def __init__(
         self,
@@ -47,6 +49,7 @@ class RunFeed:
         self.run_id = dashed(run_id)
         self.workflow_name = workflow_name
         self.started = False
+        self.is_durable = False
         self.is_detached = False
         """Nothing more is read, by this client's own wish."""
         self.request_id = 0
@@ -57,10 +60,12 @@ class RunFeed:
         self._trusted = trusted
         self._after_seq = after_seq
         self._look_only = look_only
-        self._last = 0
-        """The number of the newest message."""
+        self._newest: pb.RunUpdate | None = None
+        self._forgotten = ""
+        """Why the peer has forgotten the request; empty where it has not."""
         self._made: WorkflowResult | None = None
-        self._unread: deque[pb.RunUpdate] = deque()
+        self._unread: deque[tuple[pb.RunUpdate, int]] = deque()
+        """Messages, each with the last update that is not wanted of those in it."""
         self._ready: deque[Update] = deque()
         self._changed = threading.Condition()
         self._wakers: list[Callable[[], None]] = []
@@ -72,14 +77,12 @@ class RunFeed:
         kind = frame.WhichOneof("kind")
         with self._changed:
             if kind == "update":
-                if (
-                    frame.update.seq > self._last
-                ):  # an attach that follows a restart repeats the last one
-                    self._last = frame.update.seq
-                    self._unread.append(frame.update)
-                    self.questions.see(frame.update)
+                self._newest = frame.update
+                self._unread.append((frame.update, self._after_seq))
+                self.questions.see(frame.update)
             elif kind == "run_started":
                 self.started = True
+                self.is_durable = frame.run_started.durable
                 self.workflow_name = self.workflow_name or frame.run_started.workflow_name
             elif kind == "result":
                 self.result = frame.result
@@ -89,7 +92,7 @@ class RunFeed:
             elif kind == "refusal":
                 error = refused(frame.refusal)
                 # Accepted once, and now nobody knows it: its peer was restarted.
-                self.error = self._lost(error) if self.started else error
+                self.error = self._lost(error) if self.started or self._forgotten else error
             self._wake()
         return self.has_ended
 
@@ -100,8 +103,9 @@ class RunFeed:
             self._wake()
 
     def _lost(self, error: BlazenError) -> RunLostError:
+        why = f"{self._forgotten}; " if self._forgotten else ""
         lost = RunLostError(
-            f"run {self.run_id} is out of sight: {error}",
+            f"run {self.run_id} is out of sight: {why}{error}",
             run_id=self.run_id,
             peer=self.link.node_id,
         )
@@ -113,9 +117,14 @@ class RunFeed:
         with self._changed:
             self._wake()
 
-    def attach_again(self) -> pb.AttachRun | None:
+    def attach_again(self, why: str) -> pb.AttachRun | None:
         """See Receiver."""
-        return pb.AttachRun(run_id=self.raw_id, after_seq=self._last)
+        # Without the lock: only the I/O loop looks at these, and the link's own lock is held.
+        self._forgotten = why
+        if self._newest is not None:
+            # A message that comes once more may have more in it than it had.
+            self._after_seq = max(self._after_seq, last_seq(self._newest))
+        return pb.AttachRun(run_id=self.raw_id, after_seq=self._after_seq)
 
     def detach(self) -> None:
         """Read no more; the run goes on."""
@@ -150,14 +159,15 @@ class RunFeed:
     def take(self) -> Update | None:
         """The next update, if one is there; each is given out once."""
         while not self._ready and self._unread:
+            message, after_seq = self._unread.popleft()
             updates = updates_of(
-                self._unread.popleft(),
+                message,
                 self.run_id,
                 trusted=self._trusted,
                 open_leaf=self.link.refs.open_leaf,
             )
             # What it begins with: the peer sends whole messages, and one may hold many events.
-            self._ready.extend(each for each in updates if each.seq > self._after_seq)
+            self._ready.extend(each for each in updates if each.seq > after_seq)
         return self._ready.popleft() if self._ready else None
 
     @property
@@ -169,8 +179,8 @@ class RunFeed:
         """The events and questions among all that is there; other updates are passed over."""
         events: list[Event] = []
         while self._unread:
-            update = self._unread.popleft()
-            passed_over = max(0, self._after_seq + 1 - update.seq)
+            update, after_seq = self._unread.popleft()
+            passed_over = max(0, after_seq + 1 - update.seq)
             if update.WhichOneof("kind") == "events":
                 told = events_of(
                     update.events, trusted=self._trusted, open_leaf=self.link.refs.open_leaf

@@ -81,6 +81,11 @@ class KnownRun:
         return self._feed.has_ended
 
     @property
+    def durable(self) -> bool:
+        """Whether the run survives the peer's process, and goes on when that is started again."""
+        return self._feed.is_durable
+
+    @property
     def broken_since(self) -> float | None:
         """``time.monotonic()`` when the connection broke, while the client is on its way back; None else."""
         return None if self._feed.has_ended else self._feed.link.broken_since

@@ -12,7 +12,7 @@ from blazen_nb.client.backoff import pauses
 from blazen_nb.client.dialing import Dialer
 from blazen_nb.client.transports import Transport
 from blazen_nb.client.waiters import closed_error
-from blazen_nb.errors import AuthError, BlazenError, TransportError
+from blazen_nb.errors import AuthError, BlazenError, LimitError, TransportError
 from blazen_nb.wire.delivery import Delivery
 from blazen_nb.wire.limits import DEFAULT_LIMITS
 from blazen_nb.wire.outbox import Outbox
@@ -23,6 +23,9 @@ _log = logging.getLogger("blazen_nb.client")
 
 GOODBYE_SECONDS = 1.0
 """How long a client that is closed waits for the peer to have read its last words."""
+
+REFUSALS = 3
+"""A peer that was restarted listens a moment before its token can be found: so often a refused one is tried."""
 
 
 class Owner(Protocol):
@@ -178,6 +181,7 @@ class Lifeline:
         await self._pulse.watch(lambda: self._outbox.beat(answer=True))
 
     async def _read(self, transport: Transport) -> BlazenError:
+        said_goodbye = False
         try:
             while (batch := await transport.read()) is not None:
                 self._pulse.heard()
@@ -186,13 +190,13 @@ class Lifeline:
                     if self._outbox.take(frame, len(batch) // len(frames)):
                         continue
                     if frame.HasField("goodbye"):
-                        self._peer_ended = True
+                        said_goodbye, self._peer_ended = True, not frame.goodbye.comes_back
                     else:
                         self._owner.deliver(frame)
         except BlazenError as broken:
-            if not self._peer_ended:
+            if not said_goodbye:
                 return broken
-        self._peer_ended = True
+        self._peer_ended |= not said_goodbye
         return TransportError(f"peer {self.welcome.node_id} closed the connection")
 
     async def _come_back(self, broke: BlazenError) -> None:
@@ -202,19 +206,26 @@ class Lifeline:
             BlazenError: The peer refuses this client, or it cannot be reached for too long.
         """
         began = time.monotonic()
-        waits_for_calls = True
+        waits_for_calls, refusals = True, 0
         for pause in pauses():
             await asyncio.sleep(pause)
             try:
                 await self._come_back_once()
                 return
-            except AuthError:
-                raise
-            except TransportError as error:
+            except AuthError as error:
+                refusals += 1
+                if refusals == REFUSALS:
+                    raise
+                broke = error
+            except (TransportError, LimitError) as error:
                 broke = error
             away = time.monotonic() - began
             if away > self._reconnect:
-                raise broke
+                raise TransportError(
+                    f"the connection to peer {self.welcome.node_id} was lost and could not be made again within "
+                    f"{self._reconnect:g} s; connect again once the peer can be reached, attach() finds the runs "
+                    f"that went on ({broke})"
+                )
             if waits_for_calls and away > DEFAULT_LIMITS.reconnect_seconds:
                 waits_for_calls = False
                 self._owner.give_up_calls(self._unreachable(f"for {away:.0f} s"))

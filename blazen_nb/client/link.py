@@ -226,20 +226,26 @@ class PeerLink:
             receiver.connection_changed()
 
     def begin_anew(self, why: str) -> None:
-        """See Owner: runs that were started are asked for, and whatever else waits has failed."""
+        """See Owner: runs that were started are asked for, what was not sent yet is sent, whatever else waits has failed."""
         lost: list[Receiver] = []
         with self._lock:
-            self._outbox.restart()
+            unsent = self._outbox.restart()
+            later = {pb.ClientFrame.FromString(each).request_id for each in unsent}
             self._parts = Parts(2 * DEFAULT_LIMITS.message_bytes)
             waiting, self._receivers = self._receivers, {}
             for request_id, receiver in waiting.items():
-                attach = receiver.attach_again()
+                if request_id in later:
+                    self._receivers[request_id] = receiver
+                    continue
+                attach = receiver.attach_again(why)
                 if attach is None:
                     lost.append(receiver)
                     continue
                 self._receivers[request_id] = receiver
                 frame = pb.ClientFrame(request_id=request_id, attach_run=attach)
                 self._outbox.put(frame.SerializeToString())
+            for each in unsent:
+                self._outbox.put(each)
         for receiver in lost:
             receiver.fail(TransportError(f"{why} before it answered"))
 
@@ -249,7 +255,7 @@ class PeerLink:
             lost = {
                 request_id: receiver
                 for request_id, receiver in self._receivers.items()
-                if receiver.attach_again() is None
+                if not receiver.can_attach_again
             }
             for request_id in lost:
                 del self._receivers[request_id]

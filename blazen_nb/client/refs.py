@@ -159,6 +159,10 @@ class RemoteRef(Ref):
 
     def _fetched_over(self) -> PeerLink:
         self._check_kept()
+        if self._info.incarnation != self._link.welcome.incarnation:
+            raise SessionRefError(
+                f"the {self.type_name} on peer {self.owner} is gone: the peer was restarted; make it again"
+            )
         self._link.check_open()  # the I/O loop may have ended with the connection
         return self._link
 

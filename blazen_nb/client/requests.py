@@ -152,6 +152,7 @@ def start_request(
     timeout: float | timedelta | None,
     *,
     updates: bool,
+    durable: bool | None = None,
 ) -> pb.StartRun:
     """The request to run registered steps.
 
@@ -163,7 +164,7 @@ def start_request(
     for name in (workflow_name, *step_ids):
         if not isinstance(name, str) or unicode_of(name) != name:
             raise ValidationError(f"a workflow's name and its step IDs are text, not {name!r}")
-    return pb.StartRun(
+    request = pb.StartRun(
         run_id=new_run_id(),
         workflow_name=workflow_name,
         step_ids=step_ids,
@@ -172,6 +173,9 @@ def start_request(
         updates=updates,
         on_disconnect=pb.ON_DISCONNECT_CONTINUE if updates else pb.ON_DISCONNECT_CANCEL,
     )
+    if durable is not None:
+        request.durable = durable
+    return request
 
 
 def cell_request(

@@ -151,10 +151,17 @@ class PeerClient(RefCalls, RunCalls, DeviceCalls):
         step_ids: Sequence[str],
         input: Any = None,
         timeout: float | timedelta | None = None,
+        *,
+        durable: bool | None = None,
     ) -> RunHandle:
         """See ``AsyncPeerClient.start_remote_workflow``."""
         request = start_request(
-            workflow_name, step_ids, encoded_input(input, self._link), timeout, updates=True
+            workflow_name,
+            step_ids,
+            encoded_input(input, self._link),
+            timeout,
+            updates=True,
+            durable=durable,
         )
         return self._start(request, workflow_name)
 

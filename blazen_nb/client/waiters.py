@@ -27,19 +27,28 @@ class Receiver(Protocol):
     def connection_changed(self) -> None:
         """The connection broke and may come back, or is there again."""
 
-    def attach_again(self) -> pb.AttachRun | None:
-        """What asks for the rest of it in a new session; None where its request cannot be told apart from one more."""
+    @property
+    def can_attach_again(self) -> bool:
+        """Whether there is something that asks for the rest of it in a new session."""
+
+    def attach_again(self, why: str) -> pb.AttachRun | None:
+        """What asks for the rest of it in a new session; None where its request cannot be told apart from one more.
+
+        Args:
+            why: There is a new one, for the error that may follow.
+        """
 
 
 class OneAnswer:
     """What is the same for all who wait for one answer: it comes in its session, or not at all."""
 
     __slots__ = ()
+    can_attach_again = False
 
     def connection_changed(self) -> None:
         """See Receiver."""
 
-    def attach_again(self) -> pb.AttachRun | None:
+    def attach_again(self, why: str) -> pb.AttachRun | None:
         """See Receiver."""
         return None
 

@@ -7,7 +7,16 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from blazen_nb.engine.graph import Graph
-from blazen_nb.engine.ticks import Attempt
+from blazen_nb.engine.returned import events_in
+from blazen_nb.engine.ticks import (
+    Attempt,
+    AttemptFailed,
+    AttemptFinished,
+    Command,
+    EventSent,
+    Retrying,
+    Tick,
+)
 from blazen_nb.events import Event
 from blazen_nb.updates import InputEnd, StepOutcome
 
@@ -88,3 +97,19 @@ def tell(method: Callable[..., None], *story: Any) -> None:
         method(*story)
     except Exception:
         _log.exception("a run's story has a gap")
+
+
+def tell_ended(
+    observer: Observer, tick: Tick, attempt: Attempt | None, commands: list[Command]
+) -> list[Event]:
+    """Tell of the attempt that ended with this tick, if it is one that still counts; returns the events that came."""
+    if isinstance(tick, AttemptFinished) and attempt is not None:
+        events = events_in(tick.value)
+        emitted = tuple(event.event_type for event in events)
+        tell(observer.step_ended, attempt, "succeeded", None, emitted)
+        return events
+    if isinstance(tick, AttemptFailed) and attempt is not None:
+        again = any(isinstance(command, Retrying) for command in commands)
+        outcome: StepOutcome = "retrying" if again else "failed"
+        tell(observer.step_ended, attempt, outcome, tick.error, ())
+    return [tick.event] if isinstance(tick, EventSent) else []

@@ -6,13 +6,12 @@ it is given (the runner owns one), ``reduce`` leaves it alone and returns the ne
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import replace
 from typing import assert_never
 
 from blazen_nb.engine import waiting
+from blazen_nb.engine.attempts import stall_message, start, start_or_queue
 from blazen_nb.engine.run_state import RunState
-from blazen_nb.engine.step import Step
 from blazen_nb.engine.ticks import (
     AbandonAttempt,
     AbortAttempt,
@@ -22,6 +21,7 @@ from blazen_nb.engine.ticks import (
     Attempt,
     AttemptFailed,
     AttemptFinished,
+    Broken,
     CancelRequested,
     CloseInput,
     Command,
@@ -30,10 +30,10 @@ from blazen_nb.engine.ticks import (
     Finish,
     InputAnswered,
     PauseRequested,
+    Restarted,
     Restored,
     ResumeRequested,
     Retrying,
-    RunAttempt,
     ShowGraph,
     StartTimer,
     StopTimer,
@@ -81,6 +81,10 @@ def apply(state: RunState, tick: Tick) -> list[Command]:
         _go_on(state, out)
     elif isinstance(tick, Restored):
         _restored(state, tick, out)
+    elif isinstance(tick, Restarted):
+        _restarted(state, tick, out)
+    elif isinstance(tick, Broken):
+        out.extend(fail(state, tick.error))
     else:
         assert_never(tick)
     if state.timeout is not None:
@@ -89,7 +93,7 @@ def apply(state: RunState, tick: Tick) -> list[Command]:
 
 
 def fail(state: RunState, error: Exception) -> list[Command]:
-    """End the run because what happened could not be understood; nothing where it is ending anyway."""
+    """End the run because it cannot go on; nothing where it is ending anyway."""
     out: list[Command] = []
     if state.ending is None:
         _end(state, out, Finish("failed", None, error, text_of(error), None))
@@ -123,10 +127,10 @@ def _go_on(state: RunState, out: list[Command]) -> None:
     for step_id, queued in list(state.queued.items()):
         free = sum(1 for attempt in state.running.values() if attempt.step.step_id == step_id)
         while queued and free < queued[0].step.max_concurrency:
-            _start(state, queued.popleft(), out)
+            start(state, queued.popleft(), out)
             free += 1
     for attempt in parked:
-        _start_or_queue(state, attempt, out)
+        start_or_queue(state, attempt, out)
     for event in held:
         _route(state, event, out)
     _stall_check(state, out)
@@ -138,9 +142,28 @@ def _restored(state: RunState, tick: Restored, out: list[Command]) -> None:
     for question in state.inputs.values():
         out.append(AskInput(question))
     for attempt in tick.attempts:
-        _start_or_queue(state, attempt, out)
+        start_or_queue(state, attempt, out)
     for event in tick.events:
         _route(state, event, out)
+    _stall_check(state, out)
+
+
+def _restarted(state: RunState, tick: Restarted, out: list[Command]) -> None:
+    state.asks.clear()
+    state.stopping.clear()
+    state.time_stands = False
+    if state.ending is not None:
+        state.finished = True
+        out.append(state.ending)
+        return
+    if tick.seconds_left is not None:
+        out.append(StartTimer("run", tick.seconds_left))
+    for question in state.inputs.values():
+        out.append(AskInput(question))
+    for attempt_id in state.backing_off:
+        out.append(StartTimer(("retry", attempt_id), tick.delays.get(attempt_id, 0.0)))
+    for attempt in list(state.running.values()):
+        start(state, replace(attempt, number=attempt.number + 1, cut_off=attempt.cut_off + 1), out)
     _stall_check(state, out)
 
 
@@ -207,7 +230,7 @@ def _timer_fired(state: RunState, tick: TimerFired, out: list[Command]) -> None:
         if attempt is not None and state.paused:
             state.parked.append(attempt)
         elif attempt is not None:
-            _start_or_queue(state, attempt, out)
+            start_or_queue(state, attempt, out)
     else:
         attempt = state.running.get(key[1])
         seconds = state.graph.timeout_of(attempt.step) if attempt is not None else None
@@ -235,7 +258,7 @@ def _take(state: RunState, attempt_id: int, out: list[Command]) -> Attempt | Non
         out.append(StopTimer(("step", attempt_id)))
     queued = state.queued.get(step.step_id)
     if queued and not state.paused:
-        _start(state, queued.popleft(), out)
+        start(state, queued.popleft(), out)
     return attempt
 
 
@@ -261,27 +284,7 @@ def _route(state: RunState, event: Event, out: list[Command]) -> None:
         call = state.calls[step.step_id] = state.calls.get(step.step_id, 0) + 1
         attempt = Attempt(state.next_id, step, event, call, 1)
         state.next_id += 1
-        _start_or_queue(state, attempt, out)
-
-
-def _start_or_queue(state: RunState, attempt: Attempt, out: list[Command]) -> None:
-    step = attempt.step
-    if step.max_concurrency and _active(state, step) >= step.max_concurrency:
-        state.queued.setdefault(step.step_id, deque()).append(attempt)
-    else:
-        _start(state, attempt, out)
-
-
-def _active(state: RunState, step: Step) -> int:
-    return sum(1 for attempt in state.running.values() if attempt.step.step_id == step.step_id)
-
-
-def _start(state: RunState, attempt: Attempt, out: list[Command]) -> None:
-    state.running[attempt.attempt_id] = attempt
-    timeout = state.graph.timeout_of(attempt.step)
-    if timeout is not None:
-        out.append(StartTimer(("step", attempt.attempt_id), timeout))
-    out.append(RunAttempt(attempt))
+        start_or_queue(state, attempt, out)
 
 
 def _stall_check(state: RunState, out: list[Command]) -> None:
@@ -290,17 +293,7 @@ def _stall_check(state: RunState, out: list[Command]) -> None:
         return
     if state.paused:
         return
-    message = "the run stalled: no step is running and no StopEvent came"
-    if state.unaccepted:
-        lost = ", ".join(
-            f"{name} ({count}x)" if count > 1 else name for name, count in state.unaccepted.items()
-        )
-        message += f"; no step accepts {lost}"
-    idle = [step for step in state.graph.steps if step.step_id not in state.calls]
-    if idle:
-        waits = "; ".join(f"{step.step_id} waits for {' or '.join(step.accepts)}" for step in idle)
-        message += f"; {waits}"
-    _end(state, out, Finish("failed", None, None, message, None))
+    _end(state, out, Finish("failed", None, None, stall_message(state), None))
 
 
 def _end(state: RunState, out: list[Command], finish: Finish) -> None:

@@ -16,17 +16,19 @@ from functools import partial
 from typing import Any
 
 from blazen_nb.engine.context import Context
+from blazen_nb.engine.gate import Gate
 from blazen_nb.engine.graph import Graph
 from blazen_nb.engine.lane import Lane, LaneHost
-from blazen_nb.engine.observer import Observer, tell
+from blazen_nb.engine.observer import Observer, tell, tell_ended
 from blazen_nb.engine.pause_policy import KeptObjects
 from blazen_nb.engine.reducer import apply, fail
 from blazen_nb.engine.refs import LazyRefs, RunRefs
-from blazen_nb.engine.returned import checked_return, events_in
+from blazen_nb.engine.returned import checked_return
 from blazen_nb.engine.run_questions import RunQuestions, answer_to
 from blazen_nb.engine.run_state import Moment, RunState
 from blazen_nb.engine.run_timers import RunTimers
 from blazen_nb.engine.state import SessionNamespace, StateNamespace
+from blazen_nb.engine.stopping import abandon, abort
 from blazen_nb.engine.ticks import (
     AbandonAttempt,
     AbortAttempt,
@@ -39,9 +41,9 @@ from blazen_nb.engine.ticks import (
     EventSent,
     Finish,
     PauseRequested,
+    Restarted,
     Restored,
     ResumeRequested,
-    Retrying,
     RunAttempt,
     ShowGraph,
     Tick,
@@ -52,10 +54,7 @@ from blazen_nb.engine.ticks import (
 from blazen_nb.engine.timers import Clock, thread_clock
 from blazen_nb.engine.usage import UsageMeter
 from blazen_nb.events import INPUT_REQUEST, START, Event
-from blazen_nb.updates import StepOutcome
-
-INTERRUPT_SECONDS = 0.2
-"""How long a step that was told to stop may look at ``ctx.cancelled`` before an exception is raised in it."""
+from blazen_nb.updates import StepOutcome, Usage
 
 
 class Run:
@@ -71,6 +70,7 @@ class Run:
         make_refs: Makes the place for values that steps put away, once one does.
         parent: The step that started this run: what is put away is its run's, and what is asked, it asks.
         kept: Keeps the live objects that steps put into events, for snapshots.
+        gate: Keeps what happens before it counts; None = it counts at once.
     """
 
     def __init__(
@@ -87,10 +87,11 @@ class Run:
         make_refs: Callable[[], RunRefs] = RunRefs,
         parent: Context | None = None,
         kept: KeptObjects | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.run_id = run_id or dashed(os.urandom(16))
         self.state = RunState(graph, timeout=timeout)
-        self.store = StateNamespace()
+        self.store = StateNamespace() if gate is None else gate.store
         self.live = SessionNamespace()
         self.usage = UsageMeter()
         self.kept = kept
@@ -101,6 +102,7 @@ class Run:
         """Attempts that were told to stop and have not; each leaves the list when it does end."""
         self.variables = contextvars.copy_context()
         """Context variables of whoever started the run; its steps see them."""
+        self._gate = gate
         self._host = host
         self._on_end = on_end
         self.auto_publish = auto_publish
@@ -158,6 +160,23 @@ class Run:
             tell(self.observer.graph_known, self.state.graph)
         self.feed(Restored(attempts, events, moment.seconds_left))
 
+    def go_on(self, state: RunState, values: dict[str, Any], usage: Usage, tick: Restarted) -> None:
+        """Begin where the process before this one was cut off, with the state that its ticks lead to."""
+        self.state = state
+        self.store.restore(values)
+        self.usage.add(usage)
+        self.feed(tick)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Of its timeout; None where it has none."""
+        return self._timers.left("run")
+
+    def stop_attempts(self) -> None:
+        """Tell the attempts that are at work to stop, without an end of the run: another process goes on with it."""
+        for attempt in list(self.state.running.values()):
+            abort(self._lanes, attempt, self.clock, _nothing)
+
     def respond_to_input(self, request_id: str, response: Any) -> bool:
         """Answer an input request; False where nobody waits for this one.
 
@@ -212,12 +231,17 @@ class Run:
 
     # ---------------------------------------------------------------------------------------------------------
 
-    def feed(self, tick: Tick, lane: Lane | None = None) -> Attempt | None:
-        """Apply the tick and carry out what follows.
+    def feed(self, tick: Tick, lane: Lane | None = None, *, kept: bool = False) -> Attempt | None:
+        """Apply the tick and carry out what follows; a gate first keeps it.
+
+        Args:
+            kept: The gate has kept it.
 
         Returns:
             An attempt that the given lane is to go on with; everything else got lanes of its own.
         """
+        if self._gate is not None and not kept and self._gate.holds(self, tick):
+            return None
         mine: Attempt | None = None
         spawn: list[Attempt] = []
         later: list[Callable[[], None]] = []
@@ -229,7 +253,9 @@ class Run:
                 # Odd contents of a user's event; the run must end all the same.
                 commands = fail(self.state, error)
             if self.observer is not None:
-                self._tell_ended(self.observer, tick, attempt, commands)
+                emitted = tell_ended(self.observer, tick, attempt, commands)
+                if self.auto_publish:
+                    self._publish_emitted(self.observer, emitted)
             for command in commands:
                 if isinstance(command, RunAttempt):
                     if mine is None and lane is not None and lane.keeps(command.attempt.step):
@@ -256,24 +282,9 @@ class Run:
             return self.state.running.get(tick.attempt_id)
         return None
 
-    def _tell_ended(
-        self, observer: Observer, tick: Tick, attempt: Attempt | None, commands: list[Any]
-    ) -> None:
-        if isinstance(tick, AttemptFinished) and attempt is not None:
-            events = events_in(tick.value)
-            emitted = tuple(event.event_type for event in events)
-            tell(observer.step_ended, attempt, "succeeded", None, emitted)
-            self._publish_emitted(observer, events)
-        elif isinstance(tick, AttemptFailed) and attempt is not None:
-            again = any(isinstance(command, Retrying) for command in commands)
-            outcome: StepOutcome = "retrying" if again else "failed"
-            tell(observer.step_ended, attempt, outcome, tick.error, ())
-        elif isinstance(tick, EventSent):
-            self._publish_emitted(observer, [tick.event])
-
     def _publish_emitted(self, observer: Observer, events: list[Event]) -> None:
         # No step emitted the input, and a question is shown anyway: seen twice, it would be answered twice.
-        for event in events if self.auto_publish else ():
+        for event in events:
             if event.event_type not in (START, INPUT_REQUEST):
                 self._refs.let_leave(event.__dict__)
                 tell(observer.event_published, event, None)
@@ -286,10 +297,13 @@ class Run:
             if self.observer is not None:
                 outcome: StepOutcome = "timed_out" if isinstance(tick, TimerFired) else "cancelled"
                 tell(self.observer.step_ended, command.attempt, outcome, None, ())
-            later.append(partial(self._abort, command.attempt))
+            attempt = command.attempt
+            # One whose lane has not begun it, and will not any more, counts as stopped.
+            stopped = partial(self.feed, AttemptFinished(attempt.attempt_id, None))
+            later.append(partial(abort, self._lanes, attempt, self.clock, stopped))
         elif isinstance(command, AbandonAttempt):
             self.abandoned.append(command.attempt)
-            later.append(partial(self._abandon, command.attempt))
+            later.append(partial(abandon, self._lanes, command.attempt))
         elif isinstance(command, CloseInput):
             self.questions.close(command)
             if self.observer is not None:
@@ -302,28 +316,6 @@ class Run:
 
     def _fired(self, key: TimerKey) -> None:
         self.feed(TimerFired(key))
-
-    def _abort(self, attempt: Attempt) -> None:
-        entry = self._lanes.get(attempt.attempt_id)
-        if entry is None:
-            # Its lane has not begun it, and will not any more: it counts as stopped.
-            self.feed(AttemptFinished(attempt.attempt_id, None))
-            return
-        lane, context = entry
-        context.mark_cancelled()
-        lane.abort(attempt.attempt_id)
-        self.clock.call_later(INTERRUPT_SECONDS, partial(self._interrupt, lane, attempt.attempt_id))
-
-    def _interrupt(self, lane: Lane, attempt_id: int) -> None:
-        lane.interrupt(attempt_id)
-        # Once is not always enough: what hits a finalizer is swallowed there, and the step goes on.
-        if attempt_id in self._lanes:
-            self.clock.call_later(INTERRUPT_SECONDS, partial(self._interrupt, lane, attempt_id))
-
-    def _abandon(self, attempt: Attempt) -> None:
-        entry = self._lanes.get(attempt.attempt_id)
-        if entry is not None:
-            entry[0].abandon(attempt.attempt_id)
 
     def _end_once(self) -> None:
         with self._lock:
@@ -345,5 +337,5 @@ def dashed(raw: bytes) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def _nothing(_: Run) -> None:
-    """Already ended."""
+def _nothing(*_: object) -> None:
+    """There is nothing to do any more."""

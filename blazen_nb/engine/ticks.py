@@ -25,7 +25,8 @@ class Attempt:
     number: int
     """Which attempt of that call, from 1."""
     cut_off: int = 0
-    """How many earlier attempts were in flight at a snapshot that the run was resumed from: no failures of its own."""
+    """How many earlier attempts were in flight when the run was cut off, at a snapshot or with its process: no failures
+    of its own."""
 
 
 @dataclass(slots=True)
@@ -129,6 +130,23 @@ class Restored:
     """Of the run's timeout."""
 
 
+@dataclass(slots=True)
+class Restarted:
+    """The process was restarted, and the state made again from the ticks before: what was in flight begins again."""
+
+    seconds_left: float | None
+    """Of the run's timeout."""
+    delays: dict[int, float]
+    """Seconds until each retry that waits is due, by attempt ID."""
+
+
+@dataclass(slots=True)
+class Broken:
+    """The run cannot go on, for a reason outside of its steps."""
+
+    error: Exception
+
+
 Tick = (
     EventSent
     | AttemptFinished
@@ -141,6 +159,8 @@ Tick = (
     | PauseRequested
     | ResumeRequested
     | Restored
+    | Restarted
+    | Broken
 )
 
 # --- commands ------------------------------------------------------------------------------------------------

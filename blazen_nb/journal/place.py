@@ -26,4 +26,4 @@ def _state_folder() -> Path:
     # The specification of these folders has relative ones ignored.
     named = os.environ.get("XDG_STATE_HOME", "")
     base = Path(named) if os.path.isabs(named) else Path.home() / ".local" / "state"
-    return base / "blazen_nb"
+    return base / "blazen_nb" / "journals"

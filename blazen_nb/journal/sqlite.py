@@ -9,9 +9,9 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-from blazen_nb.errors import JournalError
+from blazen_nb.errors import JournalError, ValidationError
 from blazen_nb.journal import refusals, schema
 from blazen_nb.journal.file_lock import FileLock
 from blazen_nb.journal.protocol import BEGUN, Entry, EntryKind, JournaledRun, Pruned, Retention
@@ -36,6 +36,7 @@ class SqliteJournal:
         clock: Seconds since the epoch.
 
     Raises:
+        ValidationError: There is no such mode.
         JournalError: Somebody else has the file, or it is no journal, newer than this version, damaged, or cannot be
             written; it is left as it was.
     """
@@ -47,6 +48,8 @@ class SqliteJournal:
         synchronous: Synchronous = "FULL",
         clock: Callable[[], float] = time.time,
     ) -> None:
+        if synchronous not in get_args(Synchronous):
+            raise ValidationError(f'synchronous is "FULL" or "NORMAL", not {synchronous!r}')
         # Links to one file would otherwise have a lock each.
         path = Path(path).expanduser().resolve()
         self._clock = clock
@@ -76,7 +79,8 @@ class SqliteJournal:
 
     def append(self, run_id: bytes, entries: Sequence[Entry]) -> Future[None]:
         """As the protocol says."""
-        return self._writer.write(lambda tables: tables.append(run_id, entries))
+        them = tuple(entries)
+        return self._writer.write(lambda tables: tables.append(run_id, them))
 
     def end(self, run_id: bytes, outcome: Outcome, ended_at: float, result: bytes) -> Future[None]:
         """As the protocol says."""
@@ -148,4 +152,5 @@ def _leave_in_child() -> None:
         journal._writer.leave()
 
 
-os.register_at_fork(after_in_child=_leave_in_child)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_in_child)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from blazen_nb.notebook.cell_output import CellOutput
 from blazen_nb.notebook.detached import follow_detached
 from blazen_nb.notebook.device_watch import DeviceWatch
 from blazen_nb.notebook.front_end import publish
+from blazen_nb.notebook.kernel_end import is_told_to_end
 from blazen_nb.notebook.pictures import PanesPicture, Picture, RunPicture
 from blazen_nb.notebook.remote_run import RemoteRun
 from blazen_nb.notebook.story import Story
@@ -35,7 +37,7 @@ def wait_for_runs(shell: Any, runs: Sequence[RemoteRun], *, where: str, quiet: b
     stories = [Story(run.state, output, view, place, _devices(run, quiet=quiet)) for run in runs]
     watched = [Watched(run.handle, story) for run, story in zip(runs, stories, strict=True)]
     try:
-        wait_for_ends(watched)
+        wait_for_ends(watched, partial(is_told_to_end, shell))
     finally:
         for run in runs:
             if run.state.outcome is None and run.handle.outcome == "lost":

@@ -41,22 +41,32 @@ class Story:
     def take(self, update: Update) -> None:
         """The update is in the picture or in the cell's outputs."""
         self._look_at_devices()
-        output = self._output
-        if output is not None:
-            match update:
-                case Output() if not self._in_card(update.step_id):
-                    output.write(update)
-                    return
-                case OutputCut() if not self._in_card(update.step_id):
-                    output.cut(update)
-                    return
-                case Displayed():
-                    output.show(update)
+        came_back = self.state.broken_at is not None
         self.state.broken_at = None
+        if self._is_printed(update):
+            # Else the picture of a cell that prints without a pause would stand still.
+            self._view.refresh(changed=came_back)
+            return
         self.state.apply(update)
         if isinstance(update, InputRequested):
             self._view.asked(self.state, update)
         self._view.refresh()
+
+    def _is_printed(self, update: Update) -> bool:
+        """Whether the update is in the cell's outputs and not in the picture."""
+        output = self._output
+        if output is None:
+            return False
+        match update:
+            case Output() if not self._in_card(update.step_id):
+                output.write(update)
+                return True
+            case OutputCut() if not self._in_card(update.step_id):
+                output.cut(update)
+                return True
+            case Displayed():
+                output.show(update)
+        return False
 
     def idle(self, broken_since: float | None = None) -> None:
         """Nothing came for a moment.

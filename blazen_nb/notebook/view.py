@@ -166,7 +166,7 @@ class LiveView:
         head, *rest = self._parts.values()
         forms = [form.box for form in self._forms]
         self._box = ipywidgets.VBox([style, head, *forms, *rest, button])
-        self._box.add_class("bzn").add_class("bzn-card")
+        self._box.add_class("bzn").add_class("bzn-card").add_class("bzn-of-run")
         self._show()
         self._shown_at = time.monotonic()
 

@@ -30,10 +30,14 @@ class Watched:
     story: Story
 
 
-def wait_for_ends(runs: Sequence[Watched]) -> None:
+def wait_for_ends(runs: Sequence[Watched], is_leaving: Callable[[], bool]) -> None:
     """Return once all of them have ended, however they did.
 
-    The first interrupt cancels them and waits a little for their ends, a second one leaves at once.
+    The first interrupt cancels them and waits a little for their ends, a second one leaves at once. Where the whole
+    kernel is about to end, they are left alone.
+
+    Args:
+        is_leaving: Asked after an interrupt: whether the kernel is being restarted or shut down.
 
     Raises:
         KeyboardInterrupt: It was interrupted; the cells queued behind this one must not run.
@@ -43,7 +47,7 @@ def wait_for_ends(runs: Sequence[Watched]) -> None:
             run.story.begin()
         _follow(runs, lambda: False)
     except KeyboardInterrupt:
-        raise _cancelled(runs) from None
+        raise _interrupted(runs, is_leaving) from None
     except Exception:
         # Of the front end, such as one that cannot ask. Nobody would wait for the runs any more.
         for run in runs:
@@ -85,14 +89,35 @@ def _has_told_all(run: Watched) -> bool:
     return run.story.state.outcome is not None
 
 
-def _cancelled(runs: Sequence[Watched]) -> KeyboardInterrupt:
+def _interrupted(runs: Sequence[Watched], is_leaving: Callable[[], bool]) -> KeyboardInterrupt:
+    """The runs are left alone or told to end; the interrupt to raise says what became of them."""
+    patience = LAST_WORDS_SECONDS
+    try:
+        if is_leaving():
+            return interrupt("; ".join(map(_left_alone, runs)))
+    except KeyboardInterrupt:
+        patience = 0.0  # the second one, before the runs were told
+    return _cancelled(runs, patience)
+
+
+def _left_alone(run: Watched) -> str:
+    state, handle = run.story.state, run.handle
+    if _has_told_all(run):
+        return f"the run ended: {str(state.outcome).replace('_', ' ')}"
+    again = f"%blazen_attach {short_run(handle.run_id)}"
+    _detach(run, f"The kernel ended before it; {again} shows all of it, while its peer lives")
+    where = f"on {state.node_id}" if state.node_id else "on its peer"
+    return f"the kernel ends, and run {handle.run_id} {where} goes on; {again} shows all of it"
+
+
+def _cancelled(runs: Sequence[Watched], patience: float) -> KeyboardInterrupt:
     """The runs are told to end; the interrupt to raise says what became of them."""
     try:
         for run in runs:
             run.handle.cancel()
             if not _has_told_all(run):
                 run.story.state.notice = "Interrupted: cancelling the run on the peer"
-        deadline = time.monotonic() + LAST_WORDS_SECONDS
+        deadline = time.monotonic() + patience
         _follow(runs, lambda: time.monotonic() > deadline)
     except KeyboardInterrupt:
         pass  # the second one: leave at once
@@ -106,11 +131,14 @@ def _last_words(run: Watched) -> str:
     if outcome is not None:
         state.notice = "Interrupted from the notebook"
         return f"the run {where} ended: {outcome.replace('_', ' ')}"
-    handle.detach()
-    state.live = "detached"
     again = f"%blazen_attach {short_run(handle.run_id)}"
-    state.notice = f"Left before its end was confirmed; {again} shows what became of it"
+    _detach(run, f"Left before its end was confirmed; {again} shows what became of it")
     return (
         f"run {handle.run_id} was told to end, and {where} it has not confirmed that yet; "
         f"{again} shows what became of it"
     )
+
+
+def _detach(run: Watched, notice: str) -> None:
+    run.handle.detach()
+    run.story.state.live, run.story.state.notice = "detached", notice

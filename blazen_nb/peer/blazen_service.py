@@ -15,8 +15,8 @@ from blazen_nb.errors import AssemblyError, EncodeError, LimitError
 from blazen_nb.peer.blazen_answers import run_response
 from blazen_nb.peer.blazen_events import EventStory
 from blazen_nb.peer.parts import PeerParts
+from blazen_nb.peer.peer_run import PeerRun
 from blazen_nb.peer.refs import RefScope
-from blazen_nb.peer.runs import PeerRun
 from blazen_nb.peer.start_input import start_event
 from blazen_nb.shipping.bulk import encode_raw
 from blazen_nb.wire.blazen_messages import (
@@ -83,7 +83,7 @@ class BlazenService:
         bulk = await asyncio.to_thread(
             encode_raw, kept.ref.value, same_minor=False, home=kept.scope.home
         )
-        (part,) = bulk.parts
+        (part,) = bulk.pieces
         limit = self._parts.limits.message_bytes
         if part.nbytes > limit:
             raise LimitError(

@@ -57,6 +57,11 @@ class Namespace:
         self.globals.update({"__builtins__": builtins, "display": capture.display, **self._expose})
 
     @property
+    def given_names(self) -> tuple[str, ...]:
+        """Names that every namespace of this peer has from the start."""
+        return ("__builtins__", "display", *self._expose)
+
+    @property
     def globals(self) -> dict[str, Any]:
         """The namespace's variables."""
         return self.module.__dict__

@@ -32,9 +32,21 @@ class RunReading:
 
     def read(self, request_id: int, record: RunRecord, after_seq: int = 0) -> None:
         """Send what the run tells, under this request, until it has ended or ``detach``."""
-        started = pb.RunStarted(run_id=record.raw_id, workflow_name=record.workflow_name)
+        started = pb.RunStarted(
+            run_id=record.raw_id,
+            workflow_name=record.workflow_name,
+            durable=record.is_durable,
+        )
         self._reply(request_id, run_started=started)
         self._readers[request_id] = record.read_by(self._outbox, request_id, after_seq)
+
+    def knows(self, request_id: int, request: pb.StartRun) -> bool:
+        """Whether the run that is to be started is there already: then it is read."""
+        known = self._peer.runs.find_record(request.run_id, self._refs.identity)
+        if known is None or not request.updates:
+            return False
+        self.read(request_id, known, request.after_seq)
+        return True
 
     def attach(self, request_id: int, request: pb.AttachRun) -> None:
         """Read a run that somebody of this identity has started.
@@ -63,6 +75,9 @@ class RunReading:
             summary_of(record, runs.state_of(record))
             for record in runs.records(self._refs.identity)
         ]
+        if self._peer.durable is not None:
+            known = {record.raw_id for record in runs.records(self._refs.identity)}
+            listed += self._peer.durable.listed(self._refs.identity, known)
         answer = pb.RunList(json=json.dumps(listed).encode())
         self._outbox.put(pb.PeerFrame(request_id=request_id, run_list=answer).SerializeToString())
 

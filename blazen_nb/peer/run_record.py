@@ -90,6 +90,9 @@ class RunRecord:
         """Whether its updates are as large as the limits admit."""
         return self._spool.size > self._limits.update_bytes
 
+    def suspend(self) -> None:
+        """Nothing more is told here; of a durable run another process tells the rest."""
+
     def end(self, outcome: Outcome, result: bytes) -> None:
         """The run has ended with this serialized RunResult; there are no further updates."""
         with self.lock:
@@ -140,6 +143,14 @@ class RunRecord:
             with self.lock:
                 piece = self._log.read(offset, min(_LOG_CHUNK, end - offset))
             yield piece  # without the lock: whoever reads on may do so on another thread
+
+    is_durable = False
+    """Whether it outlives the peer's process."""
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the last update of an earlier process; 0 where there was none."""
+        return 0
 
     @property
     def was_taken(self) -> bool:
@@ -195,14 +206,19 @@ class RunRecord:
                 return None
             if reader.position >= len(self._offsets):
                 self._close_growing()
-            if reader.position < len(self._offsets):
+            if reader.position < self._readable:
                 reader.position += 1
                 return _UPDATE, self._entry(reader.position - 1)
-            if self._result is None:
+            if self._result is None or reader.position < len(self._offsets):
                 reader.sleep()
                 return None
             self._readers.discard(reader)
             return _RESULT, self._result
+
+    @property
+    def _readable(self) -> int:
+        """How many messages readers may have."""
+        return len(self._offsets)
 
     def leave(self, reader: Reader) -> None:
         """The reader wants no more."""

@@ -4,108 +4,22 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 import traceback
 from collections.abc import Callable
-from typing import Protocol
 
 from blazen_nb.engine.graph import Graph
-from blazen_nb.engine.observer import Observer
 from blazen_nb.engine.run import Run, dashed
-from blazen_nb.engine.waiting import only_waits
 from blazen_nb.errors import LimitError, TransportError, ValidationError
 from blazen_nb.events import StartEvent
+from blazen_nb.peer.durable.replay import Replayed
 from blazen_nb.peer.ended_runs import EndedRuns
-from blazen_nb.peer.namespaces import Namespace, NamespaceTable
-from blazen_nb.peer.refs import RefScope
+from blazen_nb.peer.namespaces import NamespaceTable
+from blazen_nb.peer.peer_run import PeerRun
 from blazen_nb.peer.run_record import RunRecord
 from blazen_nb.updates import LiveState, Outcome
 from blazen_nb.wire.limits import Limits
 
 _log = logging.getLogger("blazen_nb.peer")
-
-
-class RunLog(Observer, Protocol):
-    """An observer that is told of the run before it starts."""
-
-    @property
-    def record(self) -> RunRecord | None:
-        """Where the run's story is kept; None where nobody will read it later."""
-
-    def accepted(self, node_id: str) -> None:
-        """The peer has the run."""
-
-    def paused(self, paused: bool) -> None:
-        """Somebody paused it, or let it go on."""
-
-
-class PeerRun:
-    """A run on this peer.
-
-    Args:
-        run_id: 16 bytes.
-        scope: Whose session it is: what its steps put away is kept there.
-        report: Tells whoever waits how it ended; called once, on whichever thread ended it.
-    """
-
-    def __init__(
-        self,
-        run_id: bytes,
-        namespace: Namespace,
-        workflow_name: str,
-        *,
-        scope: RefScope,
-        report: Callable[[PeerRun, Run], None],
-        log: RunLog | None = None,
-    ) -> None:
-        self.raw_id = run_id
-        self.run_id = dashed(run_id)
-        self.namespace = namespace
-        self.workflow_name = workflow_name
-        self.began = time.monotonic()
-        self.run: Run | None = None
-        self.log = log
-        self.report = report
-        self.scope = scope
-        self.record = log.record if log is not None else None
-        """What it has told, where that can be read."""
-        self.caller = ""
-        """What its client calls itself."""
-
-    @property
-    def identity(self) -> str:
-        """Whose run it is."""
-        return self.namespace.identity
-
-    @property
-    def state(self) -> LiveState:
-        """What it does right now."""
-        if self.run is None:
-            return "queued"
-        if self.run.state.paused:
-            return "paused"
-        return "waiting" if only_waits(self.run.state) else "running"
-
-    @property
-    def duration(self) -> float:
-        """Seconds since it was accepted."""
-        return time.monotonic() - self.began
-
-    def cancel(self, reason: str) -> None:
-        """Have it end as cancelled."""
-        if self.run is not None:
-            self.run.cancel(reason)
-
-    def set_paused(self, paused: bool) -> None:
-        """Let no further step start, or let it go on."""
-        if self.run is None:
-            return
-        if self.log is not None:
-            self.log.paused(paused)
-        if paused:
-            self.run.pause()
-        else:
-            self.run.resume()
 
 
 class RunManager:
@@ -133,6 +47,8 @@ class RunManager:
         self._telling = 0
         """Runs that have ended, and whose caller is not told yet."""
         self._draining = False
+        self.find_earlier: Callable[[bytes, str], RunRecord | None] | None = None
+        """Finds what runs of earlier processes have told, by run ID and identity."""
 
     def start(
         self,
@@ -155,23 +71,11 @@ class RunManager:
             ValidationError: A run of this ID is running.
         """
         with self._idle:
-            self._admit(peer_run)
-            peer_run.caller = caller
+            self.require_room(peer_run.raw_id)
             self._runs[peer_run.raw_id] = peer_run
-        self._changed()
-        self._namespaces.run_started(peer_run.namespace)
+        run = self._made(peer_run, graph, timeout or self._limits.run_seconds, caller)
         if peer_run.log is not None:
             peer_run.log.accepted(self._node_id)
-        run = Run(
-            graph,
-            peer_run.namespace.executor,
-            on_end=lambda ended: self._ended(peer_run, ended),
-            run_id=peer_run.run_id,
-            timeout=timeout or self._limits.run_seconds,
-            observer=peer_run.log,
-            make_refs=peer_run.scope.for_run,
-        )
-        peer_run.run = run
         _log.debug(
             "run %s of client %s starts: %s", peer_run.run_id, caller, peer_run.workflow_name
         )
@@ -185,17 +89,51 @@ class RunManager:
             self._namespaces.run_ended(peer_run.namespace)
             raise
 
-    def _admit(self, peer_run: PeerRun) -> None:
+    def resume(self, peer_run: PeerRun, replayed: Replayed, *, client: str) -> None:
+        """Go on with a run that an earlier process has begun."""
+        with self._idle:
+            self._runs[peer_run.raw_id] = peer_run
+        run = self._made(peer_run, replayed.state.graph, replayed.state.timeout, client)
+        _log.info("run %s goes on: %s", peer_run.run_id, peer_run.workflow_name)
+        tick = replayed.restarted()
+        peer_run.namespace.executor.loop_thread.post(
+            lambda: run.go_on(replayed.state, replayed.values, replayed.usage, tick)
+        )
+
+    def _made(self, peer_run: PeerRun, graph: Graph, timeout: float | None, caller: str) -> Run:
+        peer_run.caller = caller
+        self._changed()
+        self._namespaces.run_started(peer_run.namespace)
+        run = peer_run.run = Run(
+            graph,
+            peer_run.namespace.executor,
+            on_end=lambda ended: self._ended(peer_run, ended),
+            run_id=peer_run.run_id,
+            timeout=timeout,
+            observer=peer_run.log,
+            make_refs=peer_run.scope.for_run,
+            gate=peer_run.gate,
+        )
+        return run
+
+    def require_room(self, run_id: bytes) -> None:
+        """Nothing, where a run of this ID can begin.
+
+        Raises:
+            LimitError: As many runs as this peer admits are running.
+            TransportError: The peer is shutting down.
+            ValidationError: A run of this ID is running.
+        """
         if self._draining:
             raise TransportError(
-                f"peer {self._node_id} is shutting down and takes no new runs; try another"
+                f"peer {self._node_id} is shutting down and takes no new runs; try again in some seconds, or try another"
             )
         if len(self._runs) >= self._limits.concurrent_runs:
             raise LimitError(
                 f"peer {self._node_id} has {len(self._runs)} runs going, its limit; try again when some have ended"
             )
-        if peer_run.raw_id in self._runs:
-            raise ValidationError(f"run {peer_run.run_id} is running already")
+        if run_id in self._runs:
+            raise ValidationError(f"run {dashed(run_id)} is running already")
 
     def _ended(self, peer_run: PeerRun, run: Run) -> None:
         finish = run.finish
@@ -234,20 +172,34 @@ class RunManager:
         found = self._runs.get(run_id)
         return found if found is not None and found.identity == identity else None
 
+    def keep_ended(self, record: RunRecord) -> None:
+        """It can be read, as if the run had ended here."""
+        self._ended_runs.add(record)
+
     def record(self, run_id: bytes, identity: str) -> RunRecord:
         """What a run of this identity has told, whether it runs or has ended.
 
         Raises:
             ValidationError: There is no such run here, or it is not kept any more.
+            JournalError: The journal cannot be read.
         """
-        running = self._runs.get(run_id)
-        found = running.record if running is not None else self._ended_runs.find(run_id)
-        if found is None or found.scope.identity != identity:
+        found = self.find_record(run_id, identity)
+        if found is None:
             raise ValidationError(
                 f"peer {self._node_id} knows no run {dashed(run_id)} of yours that can be read (any more); "
                 "runs() and %blazen_runs list those that can"
             )
         return found
+
+    def find_record(self, run_id: bytes, identity: str) -> RunRecord | None:
+        """As ``record``; None where there is none."""
+        running = self._runs.get(run_id)
+        found = running.record if running is not None else self._ended_runs.find(run_id)
+        if found is None and running is None and self.find_earlier is not None:
+            found = self.find_earlier(run_id, identity)
+            if found is not None and found.outcome is not None:
+                self._ended_runs.add(found)
+        return found if found is not None and found.scope.identity == identity else None
 
     def records(self, identity: str) -> list[RunRecord]:
         """Those of this identity that can be read, the newest first."""
@@ -287,9 +239,19 @@ class RunManager:
             self._draining = True
             self._idle.wait_for(self._all_ended, timeout=grace)
         for run in self.running():
-            run.cancel("the peer is shutting down")
+            if run.gate is None:
+                run.cancel("the peer is shutting down")
+            else:
+                self._suspend(run)
         with self._idle:
             self._idle.wait_for(self._all_ended, timeout=1.5)
+
+    def _suspend(self, run: PeerRun) -> None:
+        _log.info("run %s is left to the next start on the journal", run.run_id)
+        run.suspend()
+        with self._idle:
+            self._runs.pop(run.raw_id, None)
+        self._namespaces.run_ended(run.namespace)
 
     def _all_ended(self) -> bool:
         return not self._runs and not self._telling

@@ -11,18 +11,20 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from blazen_nb.errors import ValidationError
+from blazen_nb.journal import Journal
+from blazen_nb.peer.access import AccessRules
+from blazen_nb.peer.durable.opening import opened
 from blazen_nb.peer.namespaces import check_exposed
 from blazen_nb.peer.parts import AcceptCode, PeerParts
 from blazen_nb.peer.running import Running
 from blazen_nb.render.static import is_static
 from blazen_nb.render.words import shown_address
-from blazen_nb.wire import connection_file, io_loop
-from blazen_nb.wire.address import Address, parse
-from blazen_nb.wire.auth import TokenCheck, make_token, resolve_token
-from blazen_nb.wire.connection_file import ConnectionFile
+from blazen_nb.wire import io_loop
+from blazen_nb.wire.auth import TokenCheck
 from blazen_nb.wire.limits import DEFAULT_LIMITS, Limits
 from blazen_nb.wire.tls import ServerTls
 
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from blazen_nb.render.server import Access, PeerServerView
 
 _log = logging.getLogger("blazen_nb.peer")
+
+
+Resume = Literal["auto", "manual"]
 
 
 class PeerServer:
@@ -48,6 +53,10 @@ class PeerServer:
             in this process run.
         expose: Objects that every namespace sees under these names: the objects themselves, no copy.
         limits: What it admits at once.
+        journal: Where runs are kept that outlive this process: a file, ``"memory"`` (for tests), or a Journal; None =
+            no run is durable. A file belongs to one peer at a time.
+        resume: ``"auto"``: runs that were cut off go on when the peer starts; ``"manual"``: once ``resume_runs`` is
+            called.
 
     Example:
         >>> from blazen_nb import PeerServer
@@ -66,6 +75,8 @@ class PeerServer:
         accept_code: AcceptCode | None = None,
         expose: Mapping[str, Any] | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        journal: Journal | str | Path | None = None,
+        resume: Resume = "auto",
     ) -> None:
         if not node_id:
             raise ValidationError("a peer needs a node ID: its name, as clients see it")
@@ -80,13 +91,19 @@ class PeerServer:
         self.node_id = node_id
         self.address: str | None = None
         """Where it listens, ``host:port``; None before ``start`` and after ``close``."""
-        self._token = token
+        self._rules = AccessRules(node_id, token, tls, insecure=insecure)
         self._access: Access = "open" if insecure else "token"
         self._tls = tls
-        self._insecure = insecure
         check_exposed(expose or {})
+        if resume not in ("auto", "manual"):
+            raise ValidationError(f'resume is "auto" or "manual", not {resume!r}')
+        self._resume = resume
         self._parts = PeerParts(
-            node_id, limits, accept_code or ("never" if insecure else "authenticated"), expose or {}
+            node_id,
+            limits,
+            accept_code or ("never" if insecure else "authenticated"),
+            expose or {},
+            opened(journal),
         )
         self._lock = threading.Lock()
         self._state = "new"
@@ -112,8 +129,8 @@ class PeerServer:
                 without a token or a certificate.
             TransportError: The address cannot be bound.
         """
-        where = self._where(address)
-        token, access = self._token_for(where)
+        where = self._rules.where(address)
+        token, access = self._rules.token_for(where)
         with self._lock:
             if self._state != "new":
                 raise ValidationError(
@@ -122,10 +139,12 @@ class PeerServer:
                     else "this server was started before; one PeerServer serves once"
                 )
             self._state, self._access = "starting", access
-        running = Running(self._parts, TokenCheck(token), self._tls)
+        running = Running(self._parts, TokenCheck(token, made_here=access == "file"), self._tls)
         try:
+            if self._resume == "auto":
+                self.resume_runs()  # before anybody can ask for them
             bound = running.bind(where)
-            running.file = self._written_file(bound, token)
+            running.file = self._rules.written_file(bound, token, access)
         except BaseException:
             running.stop()
             with self._lock:
@@ -162,67 +181,14 @@ class PeerServer:
         finally:
             await asyncio.to_thread(self.close)
 
-    def _written_file(self, bound: Address, token: str | None) -> ConnectionFile | None:
-        """The file in which clients on this machine find the peer; of the environment's token it has nothing.
+    def resume_runs(self) -> None:
+        """Go on with the runs that an earlier process with this journal was cut off from; nothing without a journal.
 
-        None where they must be given an address: others can reach it, or a token was passed, or clients are to be told
-        whom to trust.
-
-        Raises:
-            ValidationError: It cannot be written, and without it nobody would have the token.
+        Finished steps are not run again, what was in flight begins again. A run that cannot go on has failed then, with
+        the reason; plain cells are such.
         """
-        told = self._access == "token" and (self._token is not None or self._tls is not None)
-        if told or self._insecure or not bound.is_loopback:
-            return None
-        try:
-            return connection_file.write(
-                node_id=self.node_id,
-                address=bound,
-                token=token if self._access == "file" else None,
-                certificate=self._tls.own_certificate if self._tls else None,
-            )
-        except ValidationError:
-            if self._access != "token":
-                raise
-            return None
-
-    @property
-    def _by_certificate(self) -> bool:
-        return self._tls is not None and self._tls.asks_for_certificates
-
-    def _where(self, address: str) -> Address:
-        where = parse(address, use="bind")
-        if self._tls is None and where.secure:
-            raise ValidationError(
-                f"{where} asks for TLS: pass tls=load_server_tls(cert, key), or leave https:// out"
-            )
-        if self._tls is not None and (where.is_unix or where.secure is False):
-            raise ValidationError(f"tls is given, but {address} has none; give host:port")
-        return where.with_tls(self._tls is not None)
-
-    def _token_for(self, where: Address) -> tuple[str | None, Access]:
-        """The token that clients must send, and how they come by it."""
-        if self._insecure:
-            return None, "open"
-        # A client's connection file is no source here: it belongs to whoever listens there already.
-        token = resolve_token(self._token, None)
-        if token is None and self._by_certificate:
-            return None, "certificate"
-        if token is None and not where.is_loopback:
-            raise ValidationError(
-                f"{where} can be reached from other machines, and whoever reaches a peer can run code on it: "
-                "set BLAZEN_PEER_TOKEN or pass token=..., admit clients by certificate, or bind 127.0.0.1 and "
-                "use an SSH tunnel"
-            )
-        if token is None:
-            return make_token(), "file"
-        if not where.is_loopback and self._tls is None:
-            _log.warning(
-                "peer %s: the token travels unencrypted to %s; use TLS (`blazen-nb certs`) or a trusted network",
-                self.node_id,
-                where,
-            )
-        return token, "token"
+        if self._parts.durable is not None:
+            self._parts.durable.resume_all()
 
     # --- ending ----------------------------------------------------------------------------------------------
 
@@ -252,6 +218,8 @@ class PeerServer:
             running.stop()
             self._ended = time.time()
             self._parts.watchers.tell()
+        if self._parts.durable is not None:
+            self._parts.durable.close()
 
     def __enter__(self) -> PeerServer:
         return self

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
@@ -29,6 +29,8 @@ from blazen_nb.wire.status import status_of
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 _log = logging.getLogger("blazen_nb.peer")
+
+T = TypeVar("T")
 
 SESSION = "/blazen_nb.wire.v1.PeerKernel/Session"
 FLUSH_SECONDS = 2.0
@@ -66,9 +68,13 @@ class PeerRpcs(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
         if handler_call_details.method == SESSION:
             return grpc.stream_stream_rpc_method_handler(partial(self._session, identity))
         if handler_call_details.method == _GET_VALUE:
-            return grpc.unary_stream_rpc_method_handler(partial(self._bulk.get, identity))
+            return grpc.unary_stream_rpc_method_handler(
+                partial(_as_caller, self._bulk.get, identity)
+            )
         if handler_call_details.method == _PUT_VALUE:
-            return grpc.stream_unary_rpc_method_handler(partial(self._bulk.put, identity))
+            return grpc.stream_unary_rpc_method_handler(
+                partial(_as_caller, self._bulk.put, identity)
+            )
         if handler_call_details.method == f"{_BLAZEN}StreamSubWorkflowEvents":
             return grpc.unary_stream_rpc_method_handler(
                 partial(_stream, self._blazen_events, identity)
@@ -116,7 +122,7 @@ class PeerRpcs(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
             # Also where the writer fails: a client must not wait for what can no longer come.
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if ending.done() and not writing.done():
-                outbox.put(pb.PeerFrame(goodbye=pb.Goodbye()).SerializeToString())
+                outbox.put(self._goodbye())
                 flushing = asyncio.create_task(outbox.flushed())
                 tasks.add(flushing)
                 await asyncio.wait(
@@ -131,6 +137,11 @@ class PeerRpcs(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
             connection.tasks.clear()  # with what they ended with they hold the stream, and make a cycle
             for task in (reading, writing):
                 _log_error(task)
+
+    def _goodbye(self) -> bytes:
+        # Runs in a journal go on when a peer starts on it again: their clients wait for that.
+        goodbye = pb.Goodbye(comes_back=self._parts.durable is not None)
+        return pb.PeerFrame(goodbye=goodbye).SerializeToString()
 
     def tidy(self) -> None:
         """End what lost clients have left behind; from any thread."""
@@ -198,10 +209,16 @@ async def _stream(
     context: Any,
 ) -> None:
     try:
-        await method(identity, request, context.write)
+        await method(_caller(identity, context), request, context.write)
     except Exception as error:
         await context.abort(*status_of(error))
         raise
+
+
+async def _as_caller(
+    method: Callable[[str, Any, Any], Awaitable[T]], identity: str, request: Any, context: Any
+) -> T:
+    return await method(_caller(identity, context), request, context)
 
 
 async def _unary(

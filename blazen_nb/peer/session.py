@@ -9,20 +9,12 @@ from functools import partial
 from typing import Any
 
 from blazen_nb.engine.run import Run
-from blazen_nb.errors import BlazenError, UnsupportedError, ValidationError
-from blazen_nb.events import StartEvent
-from blazen_nb.peer.cells import CellRun
-from blazen_nb.peer.leaving import KnownRefs
+from blazen_nb.errors import BlazenError, UnsupportedError
 from blazen_nb.peer.parts import PeerParts
+from blazen_nb.peer.peer_run import PeerRun
 from blazen_nb.peer.reading import RunReading
-from blazen_nb.peer.refs import RefScope
 from blazen_nb.peer.registering import register_steps
-from blazen_nb.peer.results import ended_update, run_result, untold_result
-from blazen_nb.peer.run_record import RunRecord
-from blazen_nb.peer.runs import PeerRun
-from blazen_nb.peer.start_input import start_event
-from blazen_nb.peer.update_log import UpdateLog
-from blazen_nb.shipping.cell import CellSource
+from blazen_nb.peer.starting import RunStarting
 from blazen_nb.shipping.described import REF_MARKER
 from blazen_nb.shipping.environment import python_minor
 from blazen_nb.shipping.values import decode
@@ -70,6 +62,18 @@ class Session:
         self._calls: dict[bytes, PeerRun] = {}
         """Runs that end with the connection."""
         self.reading = RunReading(peer, self._refs, self.outbox, self._reply)
+        self._starting = RunStarting(
+            peer,
+            self.namespace,
+            self._refs,
+            self.outbox,
+            self.reading,
+            io,
+            client=self.client,
+            python=hello.python,
+            decoded=self._decoded,
+            refuse=self._refuse,
+        )
 
     def welcome(self, request_id: int, hello: pb.Hello, *, resumed: bool) -> bytes:
         """The batch that answers the Hello, before anything else is written on that connection."""
@@ -160,14 +164,10 @@ class Session:
         if request_id:
             self._reply(request_id, done=pb.Done(changed=run is not None))
 
-    def _pause_run(self, request_id: int, request: pb.PauseRun) -> None:
-        self._set_paused(request_id, request.run_id, paused=True)
-
-    def _resume_run(self, request_id: int, request: pb.ResumeRun) -> None:
-        self._set_paused(request_id, request.run_id, paused=False)
-
-    def _set_paused(self, request_id: int, run_id: bytes, *, paused: bool) -> None:
-        run = self._peer.runs.find(run_id, self.identity)
+    def _set_paused(
+        self, request_id: int, request: pb.PauseRun | pb.ResumeRun, *, paused: bool
+    ) -> None:
+        run = self._peer.runs.find(request.run_id, self.identity)
         if run is not None:
             run.set_paused(paused)
         self._reply(request_id, done=pb.Done(changed=run is not None))
@@ -195,70 +195,16 @@ class Session:
             partial(self._refuse, request_id),
         )
 
-    def _start_run(self, request_id: int, request: pb.StartRun) -> None:
-        if len(request.run_id) != 16:
-            raise ValidationError("a run ID has 16 bytes")
-        name = request.workflow_name or "workflow"
-        cell = self._cell_of(request) if request.HasField("cell") else None
-        graph = cell.graph() if cell else self.namespace.graph_of(tuple(request.step_ids))
-        event = self._start_event(request)
-        scope = self._refs.for_record() if request.updates else self._refs
-        log = self._log_of(request, name, scope) if request.updates else None
-        run = PeerRun(
-            request.run_id,
-            self.namespace,
-            name,
-            scope=scope,
-            report=partial(self._report, request_id, cell, request.cell.keep_values, log),
-            log=log,
-        )
-        if request.on_disconnect == pb.ON_DISCONNECT_CANCEL:
-            self._calls[request.run_id] = run
-        timeout = float(request.timeout_secs) or None
-        try:
-            self._peer.runs.start(run, graph, event, timeout=timeout, caller=self.client)
-        except BaseException:
-            self._calls.pop(request.run_id, None)
-            raise
-        if log is not None:
-            self.reading.read(request_id, log.record)
-
     @property
     def client(self) -> str:
         """What its client calls itself."""
         return self._hello.node_id or self.session_id
-
-    def _log_of(self, request: pb.StartRun, name: str, scope: RefScope) -> UpdateLog:
-        limits = self._peer.limits
-        record = RunRecord(request.run_id, name, self.client, scope, limits)
-        return UpdateLog(record, limits=limits, home=self.namespace.id, refs=KnownRefs(scope))
 
     def _reset_namespace(self, request_id: int, _: pb.ResetNamespace) -> None:
         self.namespace.reset(
             lambda: self._reply(request_id, done=pb.Done(changed=True)),
             partial(self._refuse, request_id),
         )
-
-    def _cell_of(self, request: pb.StartRun) -> CellRun:
-        self._peer.require_code_accepted("running a cell")
-        cell = request.cell
-        source = CellSource(
-            text=cell.text, label=cell.label, digest=cell.digest, futures=tuple(cell.futures)
-        )
-        bundle = bundle_of(cell.bundle)
-        return CellRun(
-            self.namespace,
-            source,
-            bundle,
-            tuple(cell.outputs),
-            trusted=True,
-            open_leaf=self._refs.pinned(bundle),
-        )
-
-    def _start_event(self, request: pb.StartRun) -> StartEvent:
-        if not request.HasField("input"):
-            return start_event(None)
-        return start_event(self._decoded(request.input))
 
     def _decoded(self, message: pb.Value) -> Any:
         value = decode(
@@ -272,52 +218,19 @@ class Session:
     def _list_refs(self, request_id: int, _: pb.ListRefs) -> None:
         table = self._peer.refs
         refs = [ref_message(table.info(kept)) for kept in table.of_scope(self._refs)]
-        self.outbox.put(
-            pb.PeerFrame(request_id=request_id, ref_list=pb.RefList(refs=refs)).SerializeToString()
-        )
+        listed = pb.PeerFrame(request_id=request_id, ref_list=pb.RefList(refs=refs))
+        self.outbox.put(listed.SerializeToString())
 
     def _release_refs(self, request_id: int, request: pb.ReleaseRefs) -> None:
         known = [self._peer.refs.release(uuid_of(uuid), self.identity) for uuid in request.uuids]
         if request_id:
             self._reply(request_id, done=pb.Done(changed=any(known)))
 
-    def _report(
-        self,
-        request_id: int,
-        cell: CellRun | None,
-        keep_values: bool,
-        log: UpdateLog | None,
-        peer_run: PeerRun,
-        run: Run,
-    ) -> None:
-        self._calls.pop(peer_run.raw_id, None)
-        try:
-            result = run_result(
-                peer_run.raw_id,
-                run,
-                scope=peer_run.scope,
-                keep_values=keep_values,
-                duration=peer_run.duration,
-                home=self.namespace.id,
-                same_minor=self._same_minor,
-                cell=cell,
-                limits=self._peer.limits,
-            )
-        except BaseException as error:  # values run code of their own while they are encoded
-            _log.exception("how run %s ended could not be told", peer_run.run_id)
-            result = untold_result(peer_run.raw_id, run, error)
-        if log is not None:
-            log.ended(ended_update(result), result)
-        else:
-            frame = pb.PeerFrame(request_id=request_id, result=result)
-            self.outbox.put(frame.SerializeToString())
-
     # ---------------------------------------------------------------------------------------------------------
 
     def give_up_calls(self) -> None:
         """Nobody waits for its blocking calls any more: they are cancelled, started runs go on."""
-        for run in list(self._calls.values()):
-            run.cancel("the client is gone")
+        self._starting.give_up_calls()
 
     def close(self) -> None:
         """The client is gone for good; its started runs go on."""
@@ -342,11 +255,11 @@ _HANDLERS: dict[str, Callable[[Session, int, Any], None]] = {
     "ack_run": lambda session, *asked: session.reading.taken(*asked),
     "list_runs": lambda session, *asked: session.reading.list(*asked),
     "reset_namespace": Session._reset_namespace,
-    "pause_run": Session._pause_run,
-    "resume_run": Session._resume_run,
+    "pause_run": partial(Session._set_paused, paused=True),
+    "resume_run": partial(Session._set_paused, paused=False),
     "answer_input": Session._answer_input,
     "register_code": Session._register_code,
-    "start_run": Session._start_run,
+    "start_run": lambda session, *asked: session._starting.start(*asked),
     "list_refs": Session._list_refs,
     "release_refs": Session._release_refs,
     "drop_transfers": lambda s, _, asked: s._peer.drop_transfers(s.identity, asked.ids),

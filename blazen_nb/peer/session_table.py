@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from blazen_nb.errors import LimitError
+from blazen_nb.errors import AuthError, LimitError
 from blazen_nb.peer.parts import PeerParts, SessionInfo
 from blazen_nb.peer.session import Session
 from blazen_nb.wire.io_loop import IoLoop
@@ -73,6 +73,7 @@ class SessionTable:
         """A new session, or the one that the client had, whose older stream then ends.
 
         Raises:
+            AuthError: The session is another client's.
             LimitError: As many clients as this peer admits are connected.
         """
         known = self._known(identity, hello)
@@ -93,21 +94,24 @@ class SessionTable:
         return connection
 
     def _new(self, identity: str, hello: pb.Hello) -> Session:
-        key = identity, hello.session_id
-        # An ID that somebody else has taken is theirs: this one ends with its connection.
-        resumable = hello.resumes and bool(hello.session_id) and key not in self._resumable
+        resumable = hello.resumes and bool(hello.session_id)
         session = Session(self._peer, identity, hello, self._io, resumable=resumable)
         if resumable:
-            self._resumable[key] = session
+            self._resumable[identity, hello.session_id] = session
         return session
 
     def _known(self, identity: str, hello: pb.Hello) -> Session | None:
-        known = self._resumable.get((identity, hello.session_id)) if hello.resume_secret else None
+        known = self._resumable.get((identity, hello.session_id))
         if known is None:
             return None
-        # The ID is no secret. Whoever does not know the other one gets a session of their own.
         asked, secret = hello.resume_secret.encode(), known.resume_secret.encode()
-        return known if hmac.compare_digest(asked, secret) else None
+        if not hmac.compare_digest(asked, secret):
+            # The ID is no secret. Two sessions of one ID would share their refs, and one's end would be the other's.
+            raise AuthError(
+                f"session {hello.session_id} of peer {self._peer.node_id} is another client's; "
+                "connect for one of your own"
+            )
+        return known
 
     def closed(self, connection: Connection) -> None:
         """The stream is over; its session ends with it, or waits for its client."""

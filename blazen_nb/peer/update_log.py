@@ -57,6 +57,11 @@ class UpdateLog:
         }
         self._append(accepted=accepted)
 
+    def resumed(self, node_id: str, changed_steps: list[str]) -> None:
+        """The peer goes on with the run after a restart."""
+        resumed = {"node_id": node_id, "at": time.time(), "changed_steps": changed_steps}
+        self._append(resumed=resumed)
+
     def graph_known(self, graph: Graph) -> None:
         """See Observer."""
         steps = [

@@ -23,7 +23,7 @@ class UpdateWriter:
         """The update that was told last, where it may still grow."""
         self.is_closed = False
         """Whether the run has ended: nothing is told any more."""
-        self._seq = 0
+        self._seq = record.last_seq
 
     @property
     def next_seq(self) -> int:

@@ -25,6 +25,7 @@ from blazen_nb.updates import (
     OutputCut,
     Paused,
     Progressed,
+    Resumed,
     StepEnded,
     StepStarted,
     Update,
@@ -135,7 +136,7 @@ class RunState:
         since = time.strftime("%H:%M:%S", time.localtime(self.broken_at))
         lost = (
             f"Connection to {self.node_id} lost at {since}; the run goes on there, "
-            "what is shown here is as of then until it is back"
+            "and what it says meanwhile appears here once the connection is back"
         )
         return [lost, self.notice] if self.notice else [lost]
 
@@ -205,12 +206,22 @@ class RunState:
                 self.questions[update.request_id] = update.prompt
             case Paused():
                 self.live = "paused" if update.paused else None
+            case Resumed():
+                self._resumed(update)
             case InputClosed():
                 self.questions.pop(update.request_id, None)
             case Displayed():
                 self.displays += update.action == "display"
             case Ended():
                 self._end(update)
+
+    def _resumed(self, update: Resumed) -> None:
+        changed = (
+            f"; changed since: {', '.join(update.changed_steps)}" if update.changed_steps else ""
+        )
+        self.notice = f"{update.node_id} was restarted, and went on with this run{changed}"
+        for step in self.steps.values():
+            step.interrupted()
 
     def _learn_graph(self, update: GraphKnown) -> None:
         self.workflow_name = update.workflow_name or self.workflow_name

@@ -152,6 +152,12 @@ class StepState:
             time = update.at - entry.since if entry else update.duration
             self.failures.append(FailedCall(update.call, update.attempt, time, update.error))
 
+    def interrupted(self) -> None:
+        """The peer was restarted: what was in flight begins again, as a later attempt of the same call."""
+        for call, entry in self.open.items():
+            self._close_bar(call, self.last_at, "retrying")
+            entry.resting = True
+
     def close(self, at: float) -> None:
         """The run ended: what was still open ended with it."""
         for call in list(self.open):

@@ -61,6 +61,7 @@ _RULES = """
 .bzn .jupyter-widgets-disconnected::before{content:none}
 .bzn.jupyter-widgets-disconnected::before{content:"The kernel has gone; this is how it was last seen.";align-self:stretch;padding:8px 16px;
  border-bottom:1px solid var(--line);background:var(--warn-t);color:var(--warn);font:12px/16px var(--ui)}
+.bzn-of-run.jupyter-widgets-disconnected::before{content:"The kernel has gone; this is how its run was last seen. %blazen_attach shows all of it, while its peer lives."}
 .bzn-sr{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 
 .bzn svg.bzn-i{flex:none;width:14px;height:14px;max-width:none;vertical-align:-2px;fill:none;stroke:var(--c);stroke-width:1.7;

@@ -3,7 +3,7 @@
 The parts are the JSON of the value, its leaves, and buffers: the memory of arrays, bytes and whatever a pickle lends
 out, as it lies. A leaf under the tag ``buffers`` says which of them it needs:
 
-    {"codec": "ndarray", "first": 0, "count": 1, ...} newline payload
+    {"codec": "ndarray", "first": 0, "count": 1, "head": ...} newline payload
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from blazen_nb.shipping.arrays import ARRAY, array_codec_takes, buffer_of_array
 from blazen_nb.shipping.checksum import checksum
+from blazen_nb.shipping.codecs.protocol import Encoded, payload_of
+from blazen_nb.shipping.codecs.registry import encode_with_codec
 from blazen_nb.shipping.described import JSON, tag_of
 from blazen_nb.shipping.diversion import BUFFERS, Leaf
 from blazen_nb.shipping.pickling import LEAST_BUFFER, Pickling
@@ -22,8 +23,10 @@ from blazen_nb.shipping.values import encode, encode_leaf
 class Bulk(NamedTuple):
     """A value ready to travel."""
 
-    parts: tuple[memoryview, ...]
-    """JSON, leaves, buffers."""
+    pieces: tuple[memoryview, ...]
+    """The bytes of all parts: JSON, leaves, buffers. A part may lie in several pieces."""
+    sizes: list[int]
+    """Bytes of each part."""
     tags: tuple[str, ...]
     """Codec tags of the leaves."""
     references: frozenset[str] = frozenset()
@@ -42,21 +45,16 @@ class Bulk(NamedTuple):
     def digest(self) -> str:
         """What tells it from any other value that is no forgery."""
         head = repr((self.tags, self.sizes)).encode()
-        return checksum((head, *self.parts)).hex()
-
-    @property
-    def sizes(self) -> list[int]:
-        """Bytes of each part."""
-        return [part.nbytes for part in self.parts]
+        return checksum((head, *self.pieces)).hex()
 
     def span(self, start: int, end: int) -> list[memoryview]:
         """Its bytes from start to end, in pieces that lie in one part each."""
         found, begin = [], 0
-        for part in self.parts:
-            first, last = max(start - begin, 0), min(end - begin, part.nbytes)
+        for piece in self.pieces:
+            first, last = max(start - begin, 0), min(end - begin, piece.nbytes)
             if first < last:
-                found.append(part[first:last])
-            begin += part.nbytes
+                found.append(piece[first:last])
+            begin += piece.nbytes
         return found
 
 
@@ -77,8 +75,10 @@ def encode_bulk(
     lender = _Lender(same_minor, home, current)
     encoded = encode(value, same_minor=same_minor, home=home, diversion=lender, current=current)
     inline = [memoryview(encoded.json), *(memoryview(payload) for _, payload in encoded.leaves)]
+    lent = [piece for buffer in lender.buffers for piece in buffer]
     return Bulk(
-        (*inline, *lender.buffers),
+        (*inline, *lent),
+        [part.nbytes for part in inline] + [_size(buffer) for buffer in lender.buffers],
         tuple(tag for tag, _ in encoded.leaves),
         encoded.references | lender.references,
         encoded.modules | lender.modules,
@@ -94,8 +94,10 @@ def encode_raw(value: Any, *, same_minor: bool = True, home: str = "__main__") -
     """
     if tag_of(value) == JSON:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        return Bulk((memoryview(text.encode("utf-8", "surrogatepass")),), ())
-    return Bulk((memoryview(encode_leaf(value, same_minor=same_minor, home=home)[1]),), ())
+        raw = text.encode("utf-8", "surrogatepass")
+    else:
+        raw = encode_leaf(value, same_minor=same_minor, home=home)[1]
+    return Bulk((memoryview(raw),), [len(raw)], ())
 
 
 class _Lender:
@@ -107,7 +109,7 @@ class _Lender:
         self._same_minor = same_minor
         self._home = home
         self._current = current
-        self.buffers: list[memoryview] = []
+        self.buffers: list[tuple[memoryview, ...]] = []
         self.bytes_buffers: list[int] = []
         self.references: frozenset[str] = frozenset()
         self.modules: frozenset[str] = frozenset()
@@ -115,24 +117,31 @@ class _Lender:
     def take(self, value: Any) -> Leaf | None:
         """See Diversion."""
         if type(value) is bytes:
-            leaf = self._lent(memoryview(value), {"codec": "bytes"})
-            if leaf is not None:
-                self.bytes_buffers.append(len(self.buffers) - 1)
-            return leaf
-        array = buffer_of_array(value)
-        if array is not None:
-            return self._lent(array[1], {"codec": ARRAY, **array[0]})
-        return None if array_codec_takes(value) else self._pickled(value)
+            if len(value) < LEAST_BUFFER:
+                return None
+            self.bytes_buffers.append(len(self.buffers))
+            return self._lent("bytes", Encoded(None, (memoryview(value),)))
+        try:
+            coded = encode_with_codec(value)
+        except Exception:  # then it cannot travel, and encode() says why
+            return None
+        if coded is None:
+            return self._pickled(value)
+        tag, encoded = coded
+        return (
+            self._lent(tag, encoded)
+            if encoded.nbytes >= LEAST_BUFFER
+            else (tag, payload_of(encoded))
+        )
 
     def take_rest(self, value: Any) -> Leaf | None:
         """See Diversion: nothing is left to try."""
         return None
 
-    def _lent(self, buffer: memoryview, head: dict[str, Any]) -> Leaf | None:
-        if buffer.nbytes < LEAST_BUFFER:
-            return None
-        self.buffers.append(buffer)
-        return _leaf({**head, "first": len(self.buffers) - 1, "count": 1}, b"")
+    def _lent(self, tag: str, encoded: Encoded) -> Leaf:
+        self.buffers.append(encoded.memory)
+        first = len(self.buffers) - 1
+        return _leaf({"codec": tag, "first": first, "count": 1, "head": encoded.head}, b"")
 
     def _pickled(self, value: Any) -> Leaf | None:
         pickling = Pickling(
@@ -153,9 +162,13 @@ class _Lender:
         if not pickling.buffers:
             return tag, payload
         first = len(self.buffers)
-        self.buffers += pickling.buffers
+        self.buffers += [(buffer,) for buffer in pickling.buffers]
         return _leaf({"codec": tag, "first": first, "count": len(pickling.buffers)}, payload)
 
 
 def _leaf(head: dict[str, Any], payload: bytes) -> Leaf:
     return BUFFERS, json.dumps(head, separators=(",", ":")).encode() + b"\n" + payload
+
+
+def _size(pieces: tuple[memoryview, ...]) -> int:
+    return sum(piece.nbytes for piece in pieces)

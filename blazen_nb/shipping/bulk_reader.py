@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import Any, Protocol
 
 from blazen_nb.errors import EncodeError, LimitError
-from blazen_nb.shipping.arrays import ARRAY, array_of_buffer
+from blazen_nb.shipping.codecs.registry import decode_with_codec
 from blazen_nb.shipping.diversion import BUFFERS
 from blazen_nb.shipping.pickling import PLAIN, WITH_BYTECODE, Unpickling
 from blazen_nb.shipping.values import EncodedValue, decode, leaf_refusal
@@ -166,10 +166,8 @@ class _Borrower:
             raise EncodeError("a value that arrived names a buffer that did not")
         if codec == "bytes":
             return lent[0].getvalue()
-        if codec == ARRAY:
-            return array_of_buffer(head, lent[0].getbuffer())
         if codec != PLAIN and not codec.startswith(WITH_BYTECODE):
-            raise EncodeError(f"a buffer arrived with the codec {codec[:40]!r}, which is not known")
+            return decode_with_codec(codec, head.get("head"), lent[0].getbuffer())
         if not self._trusted:
             raise leaf_refusal()
         return self._unpickling.load(codec, pickled, [each.getbuffer() for each in lent])

@@ -171,10 +171,16 @@ def register_source(file_name: str, text: str) -> None:
 
 def forget_sources(namespace_id: str) -> None:
     """Drop the texts of this namespace's cells and modules from linecache, when the namespace ends."""
+    for file_name in file_names_of(namespace_id):
+        linecache.cache.pop(file_name, None)
+
+
+def file_names_of(namespace_id: str) -> list[str]:
+    """The file names under which linecache knows this namespace's cells and modules, the newest last."""
     end = f" {_word(namespace_id)}>"
-    for file_name in [name for name in linecache.cache if name.endswith(end)]:
-        if _FILE_NAME.fullmatch(file_name):
-            del linecache.cache[file_name]
+    return [
+        name for name in list(linecache.cache) if name.endswith(end) and _FILE_NAME.fullmatch(name)
+    ]
 
 
 def _word(namespace_id: str) -> str:

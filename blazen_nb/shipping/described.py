@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from blazen_nb.events import is_json
-from blazen_nb.shipping.arrays import ARRAY, SCALAR, array_codec_takes
+from blazen_nb.shipping.codecs.registry import codec_for
 from blazen_nb.shipping.modules import notebook_name
 from blazen_nb.shipping.pickling import PLAIN
 
@@ -30,7 +30,7 @@ class Described:
     """What a value is."""
 
     type_tag: str
-    """The codec that writes it: ``json``, ``bytes``, ``ndarray``, ``npscalar`` or ``pickle``."""
+    """The codec that writes it: ``json``, ``bytes``, ``ndarray``, ..., ``pickle``."""
     type_name: str
     """``numpy.ndarray``."""
     shape: tuple[int, ...] | None = None
@@ -64,13 +64,18 @@ def describe(value: Any) -> Described:
     kind = type(value)
     module = notebook_name(kind.__module__)
     own = module in ("builtins", "__main__") or module.startswith("blazen_ns_")
+    about: dict[str, Any] = {
+        "shape": _asked(value, "shape", _shape),
+        "dtype": _asked(value, "dtype", str) or "",
+        "size": _size(value),
+        "device": _asked(value, "device", str) or "",
+    }
+    with suppress(Exception):  # nor need a codec be there, or say anything
+        about |= codec_for(value).about(value)  # type: ignore[union-attr]
     return Described(
         type_tag=tag_of(value),
         type_name=kind.__qualname__ if own else f"{module}.{kind.__qualname__}",
-        shape=_asked(value, "shape", _shape),
-        dtype=_asked(value, "dtype", str) or "",
-        size=_size(value),
-        device=_asked(value, "device", str) or "",
+        **about,
     )
 
 
@@ -78,8 +83,10 @@ def tag_of(value: Any) -> str:
     """The codec that writes the value."""
     if type(value) is bytes:
         return BYTES
-    if array_codec_takes(value):
-        return ARRAY if type(value).__name__ == "ndarray" else SCALAR
+    with suppress(Exception):  # a user's own codec may raise anything
+        codec = codec_for(value)
+        if codec is not None:
+            return codec.tag
     try:
         return JSON if is_json(value) else PLAIN
     except RecursionError:  # it contains itself

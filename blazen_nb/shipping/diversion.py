@@ -1,4 +1,4 @@
-"""Leaves of a value that no codec writes: those that name a value elsewhere, and those whose bulk travels beside."""
+"""Leaves of a value that no codec writes: they name what is elsewhere, or gone, or whose bulk travels beside."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ REF = "ref"
 """The tag of a leaf that names a value on a peer."""
 BUFFERS = "buffers"
 """The tag of a leaf whose bulk travels beside the value."""
-FOREIGN = frozenset({REF, BUFFERS})
+LIVE = "live"
+"""The tag of a leaf in the place of an object that could not be kept; its payload says what that was."""
+FOREIGN = frozenset({REF, BUFFERS, LIVE})
 
 
 class Diversion(Protocol):

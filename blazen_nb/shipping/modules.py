@@ -112,6 +112,11 @@ class OwnModules:
             for name, (source, _) in list(self._sources.items())
         }
 
+    @property
+    def sources(self) -> tuple[SourceModule, ...]:
+        """What is here, in the order in which it came first."""
+        return tuple(source for source, _ in list(self._sources.values()))
+
     def has(self, module: str) -> bool:
         """Whether the first part of this name is one of these, so that it is looked for nowhere else."""
         root = module.partition(".")[0]

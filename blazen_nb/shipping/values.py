@@ -10,7 +10,8 @@ from collections.abc import Container
 from typing import Any, NamedTuple
 
 from blazen_nb.errors import BlazenError, EncodeError, LimitError, ShippingError
-from blazen_nb.shipping.arrays import ARRAY, SCALAR, decode_array, encode_array
+from blazen_nb.shipping.codecs.protocol import payload_of, split_payload
+from blazen_nb.shipping.codecs.registry import decode_with_codec, encode_with_codec
 from blazen_nb.shipping.diversion import FOREIGN, Diversion, Leaf, OpenLeaf
 from blazen_nb.shipping.environment import bytecode_refusal
 from blazen_nb.shipping.markers import MARKERS, MarkedReader
@@ -159,13 +160,8 @@ def _decode_leaf(
         return payload
     if tag in FOREIGN and open_leaf is not None:
         return open_leaf(tag, payload)
-    if tag in (ARRAY, SCALAR):
-        return decode_array(tag, payload)
     if tag != PLAIN and not tag.startswith(WITH_BYTECODE):
-        raise EncodeError(
-            f"a leaf arrived with the codec {tag[:40]!r}, which this version does not know: "
-            "upgrade blazen-nb on this side"
-        )
+        return decode_with_codec(tag, *split_payload(payload))
     if not trusted:
         raise leaf_refusal()
     return unpickling.load(tag, payload)
@@ -175,7 +171,7 @@ def leaf_refusal() -> ShippingError:
     """For a pickle from a side that is not trusted."""
     return ShippingError(
         "a pickled value arrived from a side that may not run code here, and was not opened. "
-        "Send JSON, bytes or NumPy arrays; or connect by TLS or with trust_peer=True (on a client), "
+        "Send JSON, bytes, arrays, tables, tensors or images; or connect by TLS or with trust_peer=True (on a client), "
         'or accept code with accept_code="authenticated" (on a peer).'
     )
 
@@ -224,10 +220,9 @@ class _Writer:
     def _coded(self, value: Any) -> Leaf:
         if type(value) is bytes:
             return "bytes", value
-        if type(value).__module__ == "numpy":
-            array = encode_array(value)
-            if array is not None:
-                return array
+        coded = encode_with_codec(value)
+        if coded is not None:
+            return coded[0], payload_of(coded[1], self._pickling.limit)
         return self._pickling.dump(value)
 
     def leaf(self, value: Any, path: _Path) -> Leaf:

@@ -33,6 +33,7 @@ NODE_ID_HEADER = "x-blazen-peer-node-id"
 _HEADER = "authorization"
 _SCHEME = b"bearer"
 _IDENTITY_SALT = b"blazen_nb identity of a token"
+_OWN_USER = b" made by the peer for its own user"
 _CERTIFICATE_SALT = b"blazen_nb identity of a certificate"
 
 
@@ -70,17 +71,23 @@ def header_text(text: str) -> str:
 
 
 class TokenCheck:
-    """A peer's way to tell who calls; built on None it lets everybody in as one anonymous identity."""
+    """A peer's way to tell who calls; built on None it lets everybody in as one anonymous identity.
+
+    Args:
+        made_here: The peer has made the token itself, for whoever may read its connection file: always the same user,
+            whose runs are to be found again when the next start makes another token.
+    """
 
     __slots__ = ("_digest", "_identity")
 
-    def __init__(self, token: str | None) -> None:
+    def __init__(self, token: str | None, *, made_here: bool = False) -> None:
         self._digest: bytes | None = None
         self._identity = ANONYMOUS
         if token is not None:
             raw = _checked(token, "token").encode()
             self._digest = hashlib.sha256(raw).digest()
-            self._identity = hashlib.sha256(_IDENTITY_SALT + raw).hexdigest()[:12]
+            known_by = _OWN_USER if made_here else raw
+            self._identity = hashlib.sha256(_IDENTITY_SALT + known_by).hexdigest()[:12]
 
     def __repr__(self) -> str:
         return f"TokenCheck(insecure={self._digest is None})"

@@ -10,8 +10,6 @@ two processes, however that ends. It is sealed, so that neither can shrink it un
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hmac
 import mmap
 import os
@@ -100,12 +98,12 @@ class Segment:
         """See Carrier."""
         while self._full == SLOTS:
             self._emptied()
-        slot = self._next()
         at = 0
-        for piece in pieces:
-            slot[at : at + piece.nbytes] = piece
-            at += piece.nbytes
-        of_pieces = checksum((slot[:at],))
+        with self._next() as slot:
+            for piece in pieces:
+                slot[at : at + piece.nbytes] = piece
+                at += piece.nbytes
+            of_pieces = checksum((slot[:at],))
         self._socket.sendall(of_pieces)
         self._full += 1
         return of_pieces
@@ -113,11 +111,11 @@ class Segment:
     def receive(self, room: Sequence[memoryview]) -> None:
         """See Carrier."""
         expected = receive_exactly(self._socket, CHECKSUM_BYTES)
-        slot = self._next()
         at = 0
-        for view in room:
-            view[:] = slot[at : at + view.nbytes]
-            at += view.nbytes
+        with self._next() as slot:
+            for view in room:
+                view[:] = slot[at : at + view.nbytes]
+                at += view.nbytes
         _check(room, expected)  # of the copy: nobody else can change that
         self._socket.sendall(b"\0")
 
@@ -129,8 +127,7 @@ class Segment:
     def close(self) -> None:
         """See Carrier."""
         self._memory.release()
-        with contextlib.suppress(BufferError):  # a traceback still has a slot
-            self._mapping.close()
+        self._mapping.close()
 
     def _emptied(self) -> None:
         taken = self._socket.recv(self._full)
@@ -164,7 +161,9 @@ def is_own_user(sock: socket.socket) -> bool:
 
 
 def new_segment() -> int:
-    """The descriptor of a segment's memory, sealed; the caller closes it."""
+    """The descriptor of a segment's memory, sealed; the caller closes it. On Linux only, as what follows."""
+    import fcntl  # which Windows does not have
+
     descriptor = os.memfd_create("blazen-nb-bulk", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.ftruncate(descriptor, SEGMENT_BYTES)
     seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
@@ -174,6 +173,8 @@ def new_segment() -> int:
 
 def is_segment(descriptor: int) -> bool:
     """Whether what came is as large as it must be, and cannot be made smaller: reading would end this process."""
+    import fcntl
+
     try:
         seals = fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
     except OSError:

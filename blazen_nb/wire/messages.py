@@ -174,6 +174,16 @@ def events_of(
         raise EncodeError(f"a batch of events cannot be read: {error}") from None
 
 
+def last_seq(message: pb.RunUpdate) -> int:
+    """The number of the last update in a message.
+
+    Raises:
+        EncodeError: The message cannot be read.
+    """
+    count = len(_json(message.events.json)) if message.HasField("events") else 1
+    return message.seq + count - 1
+
+
 def _json(data: bytes) -> Any:
     try:
         return json.loads(data)
@@ -302,6 +312,11 @@ def _paused(m: pb.PausedUpdate, run_id: str, seq: int) -> up.Update:
     return up.Paused(run_id=run_id, seq=seq, paused=m.paused)
 
 
+def _resumed(m: pb.ResumedUpdate, run_id: str, seq: int) -> up.Update:
+    changed = tuple(m.changed_steps)
+    return up.Resumed(run_id=run_id, seq=seq, node_id=m.node_id, at=m.at, changed_steps=changed)
+
+
 def _ended(m: pb.EndedUpdate, run_id: str, seq: int) -> up.Update:
     return up.Ended(
         run_id=run_id,
@@ -328,4 +343,5 @@ _READERS: dict[str, Any] = {
     "input_closed": _input_closed,
     "ended": _ended,
     "paused": _paused,
+    "resumed": _resumed,
 }

@@ -123,14 +123,19 @@ class Outbox:
         self.delivery.arrived(received)
         self.delivery.repeat()
 
-    def restart(self) -> None:
-        """Nobody is there any more who knows what was sent: what waits is dropped, and counting begins anew."""
+    def restart(self) -> list[bytes]:
+        """Nobody is there any more who knows what was sent: counting begins anew, and nothing waits.
+
+        What did wait, and of which nothing was sent, is returned in order; sources are not among it.
+        """
+        waiting = [*self._urgent, *(item for item in self._ordered if isinstance(item, bytes))]
         self._urgent.clear()
         self._ordered.clear()
         self._parts.clear()
         self._beat = None
         if self.delivery is not None:
             self.delivery = Delivery()
+        return waiting
 
     @property
     def is_closed(self) -> bool:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 import resource
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from blazen_nb import PeerClient
+from tests.faults.memory import MIB, taken
 from tests.faults.scale import scale
 from tests.peer.processes import PeerProcess
 
 if sys.platform != "linux":
     pytest.skip("what a process takes is read from /proc", allow_module_level=True)
 
-MIB = 1 << 20
 SIZE = scale(64, 2048) * MIB
 ROOM = 3 << 30
 """The peer's address space beside the value."""
@@ -36,24 +35,6 @@ def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, str]]:
         yield peer.process.pid, peer.address
 
 
-def _memory(pid: int, name: str) -> int:
-    line = next(line for line in _status(pid) if line.startswith(f"{name}:"))
-    return int(line.split()[1]) << 10
-
-
-def _status(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/status").read_text().splitlines()
-
-
-def _taken(pids: tuple[int, int], work: Callable[[], Any]) -> tuple[Any, list[int]]:
-    """What the work gives, and the most that each process took meanwhile beside what it had."""
-    for pid in pids:
-        Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak begins anew
-    before = [_memory(pid, "VmRSS") for pid in pids]
-    result = work()
-    return result, [_memory(pid, "VmHWM") - had for pid, had in zip(pids, before, strict=True)]
-
-
 @pytest.mark.parametrize("kind", ["array", "bytes"])
 @pytest.mark.parametrize("way", ["unix", "tcp", "grpc"])
 def test_a_large_value_crosses_both_ways_with_little_memory_beside_it(
@@ -66,10 +47,10 @@ def test_a_large_value_crosses_both_ways_with_little_memory_beside_it(
     with PeerClient.connect(address) as client:
         client._link.refs.sockets.ways = (way,)
         client.put(value[: len(value) // 8]).fetch()  # what is made once
-        ref, (here, there) = _taken((os.getpid(), pid), lambda: client.put(value))
+        ref, (here, there) = taken((os.getpid(), pid), lambda: client.put(value))
         assert here < 0.2 * SIZE + SLACK
         assert SIZE * 0.7 < there < 1.2 * SIZE + SLACK
-        back, (here, there) = _taken((os.getpid(), pid), ref.fetch)
+        back, (here, there) = taken((os.getpid(), pid), ref.fetch)
         assert SIZE * 0.7 < here < 1.2 * SIZE + SLACK
         assert there < 0.2 * SIZE + SLACK
         assert numpy.array_equal(back, value) if kind == "array" else back == value

@@ -22,7 +22,7 @@ from blazen_nb import (
     StopEvent,
     step,
 )
-from blazen_nb.errors import RunLostError, TransportError
+from blazen_nb.errors import AuthError, RunLostError, TransportError
 from blazen_nb.updates import EventPublished, Update
 from blazen_nb.wire.limits import Limits
 from tests.eventually import eventually
@@ -218,12 +218,15 @@ def test_a_session_cannot_be_taken_over_without_its_secret(
     server: PeerServer, proxy: Proxy
 ) -> None:
     with connected(server, proxy) as client, connected(server, proxy) as thief:
+        ref = client.put([1, 2, 3])
         thief._link._line._dialer.session_id = client._link.session_id
         proxy.cut()
-        eventually(lambda: thief._link.broken_since is None and proxy.connections >= 4)
-        thief.ping()
-        client.ping()
-        assert len(server.describe().sessions) == 2
+        eventually(lambda: thief.state == "closed")
+        with pytest.raises(AuthError, match="another client's"):
+            thief.ping()
+        thief.close()
+        assert ref.fetch() == [1, 2, 3]
+        assert len(server.describe().sessions) == 1
 
 
 def test_values_that_a_session_keeps_outlive_its_connection(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from blazen_nb.errors import JournalError
+from blazen_nb.errors import JournalError, ValidationError
 from blazen_nb.journal import Retention
 from blazen_nb.journal.schema import FORMAT
 from blazen_nb.journal.sqlite import SqliteJournal
@@ -39,6 +39,12 @@ def test_the_file_is_there_after_a_restart_with_all_that_was_written(path: Path)
         assert numbers_of(journal, second.run_id, "tick") == [1, 2, 3]
         with pytest.raises(JournalError, match="has ended"):
             journal.append(first.run_id, ticks(3)).result(5)
+
+
+def test_a_mode_that_there_is_not_is_refused_before_anything_is_made(path: Path) -> None:
+    with pytest.raises(ValidationError, match=r'"FULL" or "NORMAL", not .OFF'):
+        SqliteJournal(path, synchronous="OFF")  # type: ignore[arg-type]  # what is tested
+    assert not path.parent.exists()
 
 
 def test_file_and_folder_are_for_this_user_alone(path: Path) -> None:

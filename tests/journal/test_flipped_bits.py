@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from blazen_nb.errors import JournalError
 from blazen_nb.journal import EntryKind
 from blazen_nb.journal.sqlite import SqliteJournal
+from tests.faults.scale import scale
 from tests.journal.stories import STARTED, a_run, kept, ticks
 
 RUNS = range(1, 41)
@@ -64,7 +65,12 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, dict[str, 
     return path.read_bytes(), answers
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.faults
+@settings(
+    deadline=None,
+    max_examples=scale(100, 5_000),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(where=st.floats(0, 1, exclude_max=True), change=st.integers(1, 255))
 def test_a_changed_byte_gives_right_data_or_an_error(
     written: tuple[bytes, dict[str, Any]], tmp_path: Path, where: float, change: int

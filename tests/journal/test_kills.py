@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from contextlib import closing
 from pathlib import Path
@@ -12,10 +11,11 @@ import pytest
 
 from blazen_nb.journal import EntryKind
 from blazen_nb.journal.sqlite import SqliteJournal
+from tests.faults.scale import scale
 from tests.journal.children import child
 from tests.journal.stories import a_run, numbers_of
 
-KILLS = int(os.environ.get("BLAZEN_NB_KILLS", "20"))
+KILLS = scale(20, 200)
 
 
 def _acknowledged_until_killed(path: Path, first: int, lines: int) -> dict[int, int]:
@@ -34,6 +34,7 @@ def _acknowledged_until_killed(path: Path, first: int, lines: int) -> dict[int, 
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.timeout(30 + KILLS)
 def test_what_was_acknowledged_outlives_a_kill_in_the_midst_of_writing(path: Path) -> None:
     chance = random.Random(7)

@@ -14,7 +14,7 @@ def test_a_peer_has_one_file_in_the_state_folder(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     path = journal_path("gpu-1")
     assert path == journal_path("gpu-1")
-    assert path.parent == tmp_path / "blazen_nb"
+    assert path.parent == tmp_path / "blazen_nb" / "journals"
     assert path.name.startswith("gpu-1-")
     assert not path.parent.exists()
 
@@ -25,7 +25,7 @@ def test_without_a_state_folder_of_ones_own_it_is_the_usual_one(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_STATE_HOME", named)
-    assert journal_path("gpu").parent == tmp_path / ".local" / "state" / "blazen_nb"
+    assert journal_path("gpu").parent == tmp_path / ".local" / "state" / "blazen_nb" / "journals"
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_no_name_leaves_the_folder(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     path = journal_path(node_id)
     SqliteJournal(path).close()
-    assert path in (tmp_path / "blazen_nb").iterdir()
+    assert path in (tmp_path / "blazen_nb" / "journals").iterdir()
 
 
 def test_names_that_look_alike_have_files_of_their_own() -> None:

@@ -7,7 +7,7 @@ import queue
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,14 @@ class Kernel:
         """What a front end's Stop does."""
         self.manager.interrupt_kernel()
 
+    def restart(self) -> None:
+        """What a front end's Restart does: another process serves, which knows nothing of the cells before."""
+        self.manager.restart_kernel(now=False)
+        self._read_what_is_there()  # the client throws it away where it waits for the new one
+        self._client.wait_for_ready(timeout=SECONDS)
+        before, self._process = self._process, int(self.run("__import__('os').getpid()").text)
+        assert self._process != before
+
     def kill(self) -> None:
         """The kernel's process is gone without a last word; jupyter's own shutdown would interrupt its cell first."""
         os.kill(self._process, signal.SIGKILL)
@@ -113,6 +121,11 @@ class Kernel:
             except queue.Empty:
                 raise TimeoutError(f"nothing came for {SECONDS:g} s") from None
             self._take(message)
+
+    def _read_what_is_there(self) -> None:
+        with suppress(queue.Empty):
+            while True:
+                self._take(self._client.get_iopub_msg(timeout=0.1))
 
     def _read_reply(self, ticket: str) -> None:
         """The kernel has sent its reply to this cell, which comes after its outputs."""

@@ -254,6 +254,7 @@ class Notebook:
             # The body says the theme's name before its style sheet is there.
             ground = "white" if theme == "Light" else "#111"
             eventually(lambda ground=ground: str(self.page.evaluate(_GROUND)).startswith(ground))  # type: ignore[misc]
+            self.page.wait_for_selector("#jupyterlab-splash", state="detached")
             area.screenshot(path=Path(folder) / f"{name}-{self.flavour.name}-{theme}.png")
 
     def _command(self, name: str) -> None:

@@ -81,6 +81,36 @@ def test_a_detached_run_is_attached_to_after_a_restart_of_the_kernel(
     assert browser.errors == []
 
 
+def test_a_run_that_a_cell_waits_for_is_there_after_a_restart_of_the_kernel(
+    lab: Lab, browser: Browser, gpu0: PeerProcess, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    waits = WAITS.format(options="", gate=str(gate))
+    path = lab.write("restart_waiting.ipynb", cells(gpu0, waits, "%blazen_attach"))
+    notebook = browser.open(lab, path)
+    notebook.run(0, 2)
+    waiting = notebook.page.locator(".jp-CodeCell").nth(2)
+    waiting.locator(":text('said before anybody left') >> visible=true").first.wait_for()
+    waiting.locator(":text('Running') >> visible=true").first.wait_for()
+    notebook.restart_kernel()
+    notebook.page.wait_for_selector(".bzn-card.jupyter-widgets-disconnected")
+    said = "e => getComputedStyle(e, '::before').content"
+    assert "%blazen_attach" in waiting.locator(".bzn-card").evaluate(said)
+    notebook.shot(2, "restarted-while-waiting")
+    notebook.run(0, 1)
+    notebook.wait_until_idle()
+    notebook.run(3)
+    attached = notebook.page.locator(".jp-CodeCell").nth(3)
+    attached.locator(":text('said before anybody left')").wait_for()
+    gate.touch()
+    notebook.wait_until_idle()
+    said = notebook.outputs(3)
+    assert "said at the end" in said
+    assert "'the result'" in said
+    assert "Succeeded" in said
+    assert browser.errors == []
+
+
 def test_a_second_interrupt_leaves_the_run_and_says_how_to_see_it_again(
     lab: Lab, browser: Browser, gpu0: PeerProcess
 ) -> None:

@@ -355,3 +355,15 @@ def test_values_in_bulk_have_no_port_that_is_not_encrypted(tls: ServerTls) -> No
         assert peer.client.put(value).fetch() == value
         peer.client._link.refs.sockets.ways = ()
         assert peer.client.put(value).fetch() == value
+
+
+@pytest.mark.parametrize("ways", [("unix", "tcp"), ()])
+def test_a_client_known_by_its_certificate_puts_and_fetches_on_every_way(
+    mtls: ServerTls, ca: Authority, ways: tuple[str, ...]
+) -> None:
+    with serving(mtls) as address:
+        shown = client_tls(ca, ca.pair("notebook"))
+        with PeerClient.connect(address, tls=shown) as client:
+            client._link.refs.sockets.ways = ways
+            value = bytes(2 << 20)
+            assert client.put(value).fetch() == value

@@ -143,7 +143,7 @@ def test_the_raw_form_is_what_the_codec_writes() -> None:
 def test_bytes_that_are_missing_or_too_many_are_refused() -> None:
     bulk = encode_bulk(b"x" * 100_000)
     reader = BulkReader(bulk.sizes, bulk.tags)
-    reader.write(0, bulk.parts[0])
+    reader.write(0, bulk.pieces[0])
     with pytest.raises(EncodeError, match="cut short"):
         reader.finish()
     reader = BulkReader([1], ())

@@ -96,7 +96,7 @@ def test_what_waits_is_awaited_on_one_side_only(sync: type, other: type) -> None
     assert not any(waits(member) for member in public(sync).values())
     at_once = {name for name, member in public(other).items() if not waits(member)}
     assert at_once == {"node_id", "address", "peer_python", "is_open", "state", "ref_leaves", "ask_devices"} or at_once == {
-        "run_id", "outcome", "is_over", "broken_since", "cancel", "detach", "questions",
+        "run_id", "outcome", "is_over", "broken_since", "durable", "cancel", "detach", "questions",
     }  # fmt: skip
 
 

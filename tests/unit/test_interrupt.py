@@ -18,8 +18,9 @@ from blazen_nb.engine.interrupt import Segment, StepCancelled, guarded, uninterr
 from blazen_nb.engine.lanes import AsyncLane, LoopHost
 from blazen_nb.engine.reducer import ABANDON_SECONDS
 from blazen_nb.engine.retry import RetryConfig
-from blazen_nb.engine.run import INTERRUPT_SECONDS, Run
+from blazen_nb.engine.run import Run
 from blazen_nb.engine.step import Step
+from blazen_nb.engine.stopping import INTERRUPT_SECONDS
 from blazen_nb.engine.ticks import Attempt
 from blazen_nb.engine.workers import WorkerPool
 from blazen_nb.events import START, StartEvent, StopEvent

@@ -245,6 +245,10 @@ KINDS: list[tuple[dict[str, Any], up.Update]] = [
         up.Ended(outcome="succeeded", duration=1.0, **NUMBERED),
     ),
     ({"paused": {"paused": True}}, up.Paused(paused=True, **NUMBERED)),
+    (
+        {"resumed": {"node_id": "gpu", "at": 5.0, "changed_steps": ["a", "b"]}},
+        up.Resumed(node_id="gpu", at=5.0, changed_steps=("a", "b"), **NUMBERED),
+    ),
 ]
 
 

@@ -8,6 +8,7 @@ import enum
 import json
 import math
 import pickle
+import pickletools
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from blazen_nb.errors import (
@@ -113,6 +114,15 @@ def test_hostile_bytes_are_a_typed_error(data: bytes, leaves: list[tuple[str, by
         decode(EncodedValue(data, tuple(leaves)), trusted=False)
 
 
+def names_a_far_place(pickled: bytes) -> bool:
+    """Whether it has an entry of its memo so far up that the memo alone is large."""
+    with contextlib.suppress(Exception):
+        for operation, argument, _ in pickletools.genops(pickled):
+            if operation.name == "LONG_BINPUT" and (argument or 0) > 1 << 16:
+                return True
+    return False
+
+
 @settings(max_examples=300)
 @given(st.sampled_from(["pickle", "ndarray", "npscalar"]), st.data())
 def test_damaged_leaves_are_a_typed_error(tag: str, data: st.DataObject) -> None:
@@ -123,6 +133,9 @@ def test_damaged_leaves_are_a_typed_error(tag: str, data: st.DataObject) -> None
     }[tag]
     place = data.draw(st.integers(0, len(whole) - 1))
     damaged = whole[:place] + data.draw(st.binary(max_size=3)) + whole[place + 1 :]
+    # CPython makes a memo as large as the highest place that a pickle names, which is gigabytes of nothing. Who may
+    # send pickles may do as much with code.
+    assume(tag != "pickle" or not names_a_far_place(damaged))
     with contextlib.suppress(BlazenError):
         decode_leaf(tag, damaged, trusted=True)
 
@@ -195,7 +208,7 @@ def test_numpy_scalars_keep_their_type_without_pickle(scalar: Any) -> None:
     "array",
     [
         np.array([1, "a", None], dtype=object),
-        np.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")]),
+        np.array([(1, None)], dtype=[("a", "i4"), ("b", "O")]),
         np.ma.array([1, 2], mask=[False, True]),
     ],
 )

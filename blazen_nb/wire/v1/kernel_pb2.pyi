@@ -378,7 +378,7 @@ class RegisterCode(_message.Message):
     def __init__(self, bundle: _Optional[_Union[CodeBundle, _Mapping]] = ..., step_names: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StartRun(_message.Message):
-    __slots__ = ("run_id", "workflow_name", "step_ids", "input", "timeout_secs", "updates", "on_disconnect", "cell")
+    __slots__ = ("run_id", "workflow_name", "step_ids", "input", "timeout_secs", "updates", "on_disconnect", "cell", "durable", "after_seq")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_NAME_FIELD_NUMBER: _ClassVar[int]
     STEP_IDS_FIELD_NUMBER: _ClassVar[int]
@@ -387,6 +387,8 @@ class StartRun(_message.Message):
     UPDATES_FIELD_NUMBER: _ClassVar[int]
     ON_DISCONNECT_FIELD_NUMBER: _ClassVar[int]
     CELL_FIELD_NUMBER: _ClassVar[int]
+    DURABLE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_SEQ_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     workflow_name: str
     step_ids: _containers.RepeatedScalarFieldContainer[str]
@@ -395,7 +397,9 @@ class StartRun(_message.Message):
     updates: bool
     on_disconnect: OnDisconnect
     cell: Cell
-    def __init__(self, run_id: _Optional[bytes] = ..., workflow_name: _Optional[str] = ..., step_ids: _Optional[_Iterable[str]] = ..., input: _Optional[_Union[Value, _Mapping]] = ..., timeout_secs: _Optional[int] = ..., updates: bool = ..., on_disconnect: _Optional[_Union[OnDisconnect, str]] = ..., cell: _Optional[_Union[Cell, _Mapping]] = ...) -> None: ...
+    durable: bool
+    after_seq: int
+    def __init__(self, run_id: _Optional[bytes] = ..., workflow_name: _Optional[str] = ..., step_ids: _Optional[_Iterable[str]] = ..., input: _Optional[_Union[Value, _Mapping]] = ..., timeout_secs: _Optional[int] = ..., updates: bool = ..., on_disconnect: _Optional[_Union[OnDisconnect, str]] = ..., cell: _Optional[_Union[Cell, _Mapping]] = ..., durable: bool = ..., after_seq: _Optional[int] = ...) -> None: ...
 
 class CancelRun(_message.Message):
     __slots__ = ("run_id", "reason")
@@ -540,12 +544,14 @@ class Registered(_message.Message):
     def __init__(self, step_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RunStarted(_message.Message):
-    __slots__ = ("run_id", "workflow_name")
+    __slots__ = ("run_id", "workflow_name", "durable")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_NAME_FIELD_NUMBER: _ClassVar[int]
+    DURABLE_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     workflow_name: str
-    def __init__(self, run_id: _Optional[bytes] = ..., workflow_name: _Optional[str] = ...) -> None: ...
+    durable: bool
+    def __init__(self, run_id: _Optional[bytes] = ..., workflow_name: _Optional[str] = ..., durable: bool = ...) -> None: ...
 
 class Done(_message.Message):
     __slots__ = ("changed",)
@@ -690,7 +696,7 @@ class RunResult(_message.Message):
     def __init__(self, run_id: _Optional[bytes] = ..., outcome: _Optional[str] = ..., value: _Optional[_Union[Value, _Mapping]] = ..., state_json: _Optional[bytes] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., message: _Optional[str] = ..., step_id: _Optional[str] = ..., outputs: _Optional[_Iterable[_Union[NamedValue, _Mapping]]] = ..., display_json: _Optional[bytes] = ..., encode_error: _Optional[str] = ..., duration: _Optional[float] = ..., refs: _Optional[_Iterable[_Union[Ref, _Mapping]]] = ...) -> None: ...
 
 class RunUpdate(_message.Message):
-    __slots__ = ("run_id", "seq", "accepted", "graph", "step_started", "step_ended", "events", "output", "display", "progress", "output_cut", "input_request", "ended", "paused", "input_closed")
+    __slots__ = ("run_id", "seq", "accepted", "graph", "step_started", "step_ended", "events", "output", "display", "progress", "output_cut", "input_request", "ended", "paused", "input_closed", "resumed")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     ACCEPTED_FIELD_NUMBER: _ClassVar[int]
@@ -706,6 +712,7 @@ class RunUpdate(_message.Message):
     ENDED_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     INPUT_CLOSED_FIELD_NUMBER: _ClassVar[int]
+    RESUMED_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     seq: int
     accepted: AcceptedUpdate
@@ -721,13 +728,24 @@ class RunUpdate(_message.Message):
     ended: EndedUpdate
     paused: PausedUpdate
     input_closed: InputClosedUpdate
-    def __init__(self, run_id: _Optional[bytes] = ..., seq: _Optional[int] = ..., accepted: _Optional[_Union[AcceptedUpdate, _Mapping]] = ..., graph: _Optional[_Union[GraphUpdate, _Mapping]] = ..., step_started: _Optional[_Union[StepStartedUpdate, _Mapping]] = ..., step_ended: _Optional[_Union[StepEndedUpdate, _Mapping]] = ..., events: _Optional[_Union[EventsUpdate, _Mapping]] = ..., output: _Optional[_Union[OutputUpdate, _Mapping]] = ..., display: _Optional[_Union[DisplayUpdate, _Mapping]] = ..., progress: _Optional[_Union[ProgressUpdate, _Mapping]] = ..., output_cut: _Optional[_Union[OutputCutUpdate, _Mapping]] = ..., input_request: _Optional[_Union[InputRequestUpdate, _Mapping]] = ..., ended: _Optional[_Union[EndedUpdate, _Mapping]] = ..., paused: _Optional[_Union[PausedUpdate, _Mapping]] = ..., input_closed: _Optional[_Union[InputClosedUpdate, _Mapping]] = ...) -> None: ...
+    resumed: ResumedUpdate
+    def __init__(self, run_id: _Optional[bytes] = ..., seq: _Optional[int] = ..., accepted: _Optional[_Union[AcceptedUpdate, _Mapping]] = ..., graph: _Optional[_Union[GraphUpdate, _Mapping]] = ..., step_started: _Optional[_Union[StepStartedUpdate, _Mapping]] = ..., step_ended: _Optional[_Union[StepEndedUpdate, _Mapping]] = ..., events: _Optional[_Union[EventsUpdate, _Mapping]] = ..., output: _Optional[_Union[OutputUpdate, _Mapping]] = ..., display: _Optional[_Union[DisplayUpdate, _Mapping]] = ..., progress: _Optional[_Union[ProgressUpdate, _Mapping]] = ..., output_cut: _Optional[_Union[OutputCutUpdate, _Mapping]] = ..., input_request: _Optional[_Union[InputRequestUpdate, _Mapping]] = ..., ended: _Optional[_Union[EndedUpdate, _Mapping]] = ..., paused: _Optional[_Union[PausedUpdate, _Mapping]] = ..., input_closed: _Optional[_Union[InputClosedUpdate, _Mapping]] = ..., resumed: _Optional[_Union[ResumedUpdate, _Mapping]] = ...) -> None: ...
 
 class PausedUpdate(_message.Message):
     __slots__ = ("paused",)
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     paused: bool
     def __init__(self, paused: bool = ...) -> None: ...
+
+class ResumedUpdate(_message.Message):
+    __slots__ = ("node_id", "at", "changed_steps")
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_STEPS_FIELD_NUMBER: _ClassVar[int]
+    node_id: str
+    at: float
+    changed_steps: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, node_id: _Optional[str] = ..., at: _Optional[float] = ..., changed_steps: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class AcceptedUpdate(_message.Message):
     __slots__ = ("workflow_name", "node_id", "started_at")
