@@ -46,6 +46,8 @@ UNARY = Figure("grpc", "unary", "raw gRPC unary echo")
 TASK = Figure("asyncio", "task", "a bare asyncio task")
 IMPORT_GRPC = Figure("startup", "import_grpc", "import grpc")
 LOCAL_CELL = Figure("notebook", "local", "the cell here")
+STARTED = Figure("durable", "without", "the same run on a peer without a journal")
+NEW_PEER = Figure("durable", "new", "on a new peer")
 BATCHES = Figure("grpc", "batches", "raw gRPC stream of bytes, 500 in a message")
 COPY = Figure("blazen_nb", "copy", "array.copy() here")
 
@@ -294,6 +296,46 @@ ROWS = (
         Target(0.5, "ratio"),
         Target(1.0, "ratio"),
         more_is_better=True,
+    ),
+    Row(
+        "G",
+        Figure("durable", "full", "a started one-step run and its result, journal FULL, p50"),
+        "us",
+        STARTED,
+        Target(2.8, "ratio"),
+        Target(2.3, "ratio"),
+    ),
+    Row(
+        "G",
+        Figure("durable", "normal", "the same, journal NORMAL"),
+        "us",
+        STARTED,
+        Target(1.8, "ratio"),
+        Target(1.5, "ratio"),
+    ),
+    Row(
+        "H",
+        Figure("durable", "many_runs", "A1 with 10,000 runs in the peer's journal, p50"),
+        "us",
+        NEW_PEER,
+        Target(1.2, "ratio"),
+        Target(1.05, "ratio"),
+    ),
+    Row(
+        "H",
+        Figure("durable", "many_sessions", "A1 with 1,000 clients connected"),
+        "us",
+        NEW_PEER,
+        Target(1.2, "ratio"),
+        Target(1.05, "ratio"),
+    ),
+    Row(
+        "H",
+        Figure("durable", "many_refs", "A1 with 10,000 refs held"),
+        "us",
+        NEW_PEER,
+        Target(1.2, "ratio"),
+        Target(1.05, "ratio"),
     ),
     Row(
         "H",
