@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from blazen_nb.errors import EncodeError
+from blazen_nb.shipping.bulk import encode_bulk
+from blazen_nb.shipping.bulk_reader import BulkReader
 from blazen_nb.shipping.codecs.safetensors_format import Stored, read, written
 from tests.unit.codecs.crossing import inline, opened, tag_of, taken_apart
 from tests.unit.codecs.hostile import changed, refused
@@ -89,3 +91,15 @@ def test_addresses_of_objects_of_polars_are_refused(nested: bool) -> None:
     table = pa.Table.from_arrays([column.cast(field.type)], schema=pa.schema([field]))
     with pytest.raises(EncodeError, match="Python objects"):
         opened("polars", {"series": False, "names": ["a"], "rows": 1}, stream(table))
+
+
+def test_a_buffer_is_the_memory_of_one_leaf_only() -> None:
+    bulk = encode_bulk([bytes(1 << 20)])
+    whole = b"".join(bulk.span(0, bulk.size))
+    text_size, leaf_size, _ = bulk.sizes
+    leaf, buffer = whole[text_size:][:leaf_size], whole[text_size + leaf_size :]
+    parts = [b'[{"$leaf":0},{"$leaf":1}]', leaf, leaf, buffer]
+    reader = BulkReader([len(part) for part in parts], [*bulk.tags, *bulk.tags])
+    reader.write(0, memoryview(b"".join(parts)))
+    with pytest.raises(EncodeError, match="twice"):
+        reader.value(trusted=False)
