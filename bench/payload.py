@@ -13,6 +13,8 @@ ARRAY_BYTES = 256 << 20
 MESSAGE_BYTES = 1 << 20
 """What raw gRPC sends at a time; more is no faster."""
 JOURNALED_RUNS = 10_000
+KNOWN_SESSIONS = 1_000
+HELD_REFS = 10_000
 
 
 def event_text(number: int) -> str:

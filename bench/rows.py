@@ -46,6 +46,8 @@ UNARY = Figure("grpc", "unary", "raw gRPC unary echo")
 TASK = Figure("asyncio", "task", "a bare asyncio task")
 IMPORT_GRPC = Figure("startup", "import_grpc", "import grpc")
 LOCAL_CELL = Figure("notebook", "local", "the cell here")
+STARTED = Figure("durable", "without", "the same run on a peer without a journal")
+NEW_PEER = Figure("durable", "new", "on a new peer")
 BATCHES = Figure("grpc", "batches", "raw gRPC stream of bytes, 500 in a message")
 COPY = Figure("blazen_nb", "copy", "array.copy() here")
 
@@ -296,10 +298,58 @@ ROWS = (
         more_is_better=True,
     ),
     Row(
+        "G",
+        Figure("durable", "full", "a started one-step run and its result, journal FULL, p50"),
+        "us",
+        STARTED,
+        Target(2.8, "ratio"),
+        Target(2.3, "ratio"),
+    ),
+    Row(
+        "G",
+        Figure("durable", "normal", "the same, journal NORMAL"),
+        "us",
+        STARTED,
+        Target(1.8, "ratio"),
+        Target(1.5, "ratio"),
+    ),
+    Row(
+        "H",
+        Figure("durable", "many_runs", "A1 with 10,000 runs in the peer's journal, p50"),
+        "us",
+        NEW_PEER,
+        Target(1.2, "ratio"),
+        Target(1.05, "ratio"),
+    ),
+    Row(
+        "H",
+        Figure("durable", "many_sessions", "A1 with 1,000 clients connected"),
+        "us",
+        NEW_PEER,
+        Target(1.2, "ratio"),
+        Target(1.05, "ratio"),
+    ),
+    Row(
+        "H",
+        Figure("durable", "many_refs", "A1 with 10,000 refs held"),
+        "us",
+        NEW_PEER,
+        Target(1.2, "ratio"),
+        Target(1.05, "ratio"),
+    ),
+    Row(
         "H",
         Figure("journal", "grown", "a run in a journal that has 10,000, NORMAL, p50"),
         "us",
         Figure("journal", "normal_one", "in an empty one"),
+        Target(1.2, "ratio"),
+        Target(1.05, "ratio"),
+    ),
+    Row(
+        "H",
+        Figure("blazen_nb", "refs_held", "put, fetch and release, 10,000 refs held, p50"),
+        "us",
+        Figure("blazen_nb", "refs_few", "with 10 held"),
         Target(1.2, "ratio"),
         Target(1.05, "ratio"),
     ),

@@ -18,6 +18,7 @@ from blazen_nb import AsyncPeerClient, Event, PeerClient, StartEvent, StopEvent,
 from blazen_nb.engine.step import Step
 
 PASSES = 3
+REFS_A_RUN = 500
 
 
 class BlazenNb:
@@ -66,6 +67,22 @@ class BlazenNb:
             ref = client.put(array)
             assert (ref.fetch() == array).all()
             return bulk_rate(ref.fetch, ARRAY_BYTES)
+
+    def with_refs(self, held: int) -> Sample:
+        """A small value put, fetched and released by a session that holds so many refs."""
+        with PeerClient.connect(self._peer.word) as client:
+            kept: list[Any] = []
+            while len(kept) < held:
+                size = min(REFS_A_RUN, held - len(kept))
+                kept += client.run_remote_workflow("refs", ["bench::refs"], {"n": size}).result
+            assert len(client.refs()) == held
+
+            def call() -> None:
+                ref = client.put(PAYLOAD)
+                assert ref.fetch() == PAYLOAD
+                ref.release()
+
+            return latency(call)
 
     def _on(self, way: str) -> PeerClient:
         """A client whose values go this way, and no other one where it works."""
@@ -147,6 +164,8 @@ MEASURES: dict[str, Callable[[BlazenNb], Sample]] = {
     "run_async": lambda b: b.awaited(latency_async(b.run_async)),
     "run_sync": lambda b: latency(b.run_sync),
     "rate_tasks": lambda b: b.awaited(rate_async(b.run_async)),
+    "refs_few": lambda b: b.with_refs(10),
+    "refs_held": lambda b: b.with_refs(10_000),
     "rate_threads": lambda b: rate_threads(b.run_sync),
     "local_async": lambda b: b.awaited(_local(b.one_async)),
     "local_plain": lambda b: b.awaited(_local(b.one_plain)),

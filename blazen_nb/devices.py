@@ -32,3 +32,5 @@ class Devices:
     """Those that CUDA_VISIBLE_DEVICES leaves visible, else all."""
     at: float
     """Wall clock of the peer, seconds since the epoch."""
+    process_memory: int | None = None
+    """Bytes of the peer's own process that are resident; None where an older peer does not say it."""

@@ -22,6 +22,7 @@ SUBJECTS = (
     "blazen",
     "blazen_nb",
     "dask",
+    "durable",
     "grpc",
     "ipyparallel",
     "journal",

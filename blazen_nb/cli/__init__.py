@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 
 from blazen_nb import __version__
-from blazen_nb.cli import attach, cancel, certs, demo, kernel, run, runs, serve
+from blazen_nb.cli import attach, cancel, certs, demo, kernel, prune, run, runs, serve
 from blazen_nb.cli.statuses import INTERRUPTED, NOBODY_READS, status_of
 from blazen_nb.errors import BlazenError
 
-COMMANDS = (serve, run, runs, attach, cancel, certs, kernel, demo)
+COMMANDS = (serve, run, runs, prune, attach, cancel, certs, kernel, demo)
 """In the order in which ``--help`` lists them."""
 
 
@@ -22,7 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: Default the process's own.
     """
-    options = make_parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if " ".join(words[:2]) == prune.NAME:
+        words[:2] = [prune.NAME]
+    options = make_parser().parse_args(words)
     try:
         status: int = options.act(options)
     except BlazenError as error:

@@ -11,10 +11,12 @@ from blazen_nb.client.bulk import fetch_bytes
 from blazen_nb.client.connecting import require_sessions
 from blazen_nb.client.known import KnownPeer
 from blazen_nb.client.link import PeerLink
+from blazen_nb.client.memory import PeerMemory, RefList, memory_of
 from blazen_nb.client.refs import RemoteRef
 from blazen_nb.client.transfer_progress import Progress, await_shown, run_shown
 from blazen_nb.errors import ValidationError
 from blazen_nb.shipping.bulk import Bulk, encode_bulk
+from blazen_nb.wire.device_messages import devices_of
 from blazen_nb.wire.ref_messages import ref_of
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
@@ -46,10 +48,19 @@ class AsyncRefCalls(KnownPeer):
         """A copy of the value behind a ref; see ``RemoteRef.fetch``."""
         return await ref.afetch()
 
-    async def refs(self) -> list[RemoteRef]:
+    async def refs(self) -> RefList:
         """The refs that the peer keeps for this session, and those of this user that nobody has released."""
         answer = await self._ask("ref_list", list_refs=pb.ListRefs())
-        return [self._link.refs.known(ref_of(ref)) for ref in answer.refs]
+        return _listed(answer, self._link)
+
+    async def memory(self) -> PeerMemory:
+        """What the peer's memory is taken by: its process, its host, each GPU, and the refs of this session.
+
+        Raises:
+            UnsupportedError: The peer is older than this call, or speaks only Blazen's own wire.
+        """
+        devices = await self._ask("devices", describe_devices=pb.DescribeDevices())
+        return memory_of(self.node_id, devices_of(devices), await self.refs())
 
     async def deref_session_ref(self, uuid: str | UUID) -> bytes:
         """The bytes that the codec of a value's type tag makes of it, as Blazen's own clients get them.
@@ -90,10 +101,15 @@ class RefCalls(KnownPeer):
         """See ``AsyncPeerClient.fetch``."""
         return ref.fetch()
 
-    def refs(self) -> list[RemoteRef]:
+    def refs(self) -> RefList:
         """See ``AsyncPeerClient.refs``."""
         answer = self._ask("ref_list", list_refs=pb.ListRefs())
-        return [self._link.refs.known(ref_of(ref)) for ref in answer.refs]
+        return _listed(answer, self._link)
+
+    def memory(self) -> PeerMemory:
+        """See ``AsyncPeerClient.memory``."""
+        devices = self._ask("devices", describe_devices=pb.DescribeDevices())
+        return memory_of(self.node_id, devices_of(devices), self.refs())
 
     def deref_session_ref(self, uuid: str | UUID) -> bytes:
         """See ``AsyncPeerClient.deref_session_ref``."""
@@ -118,6 +134,10 @@ def checked_uuid(uuid: str | UUID) -> str:
         raise ValidationError(
             f"a session ref's UUID looks like {UUID(int=0)}, not {uuid!r}"
         ) from None
+
+
+def _listed(answer: pb.RefList, link: PeerLink) -> RefList:
+    return RefList(link.refs.known(ref_of(ref)) for ref in answer.refs)
 
 
 def _release_request(uuid: str | UUID) -> pb.ReleaseRefs:

@@ -214,6 +214,7 @@ class RemoteRef(Ref):
             device=self.device or "",
             owner=self.owner,
             lifetime=self.lifetime,
+            created_at=self.created_at,
             is_released=self._released,
         )
 

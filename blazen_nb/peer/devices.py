@@ -48,7 +48,12 @@ class DeviceSampler:
         if limit is not None and limit.total < total:
             used, total = limit.used, limit.total
         return Devices(
-            cpu=cpu, memory_used=used, memory_total=total, gpus=self._gpus.sample(), at=time.time()
+            cpu=cpu,
+            memory_used=used,
+            memory_total=total,
+            gpus=self._gpus.sample(),
+            at=time.time(),
+            process_memory=psutil.Process().memory_info().rss,
         )
 
     def _cpu(self, psutil: ModuleType) -> float:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from blazen_nb import __version__
 from blazen_nb.engine.registry import StepRegistry
 from blazen_nb.errors import AuthError
-from blazen_nb.journal import Journal, Retention
+from blazen_nb.journal import Journal
 from blazen_nb.peer.device_reports import DeviceReports
 from blazen_nb.peer.durable.runs import DurableRuns
 from blazen_nb.peer.freed_memory import give_memory_back
@@ -54,7 +54,6 @@ class PeerParts:
         accept_code: AcceptCode,
         expose: Mapping[str, Any],
         journal: Journal | None = None,
-        retention: Retention | None = None,
     ) -> None:
         self.node_id = node_id
         self.limits = limits
@@ -76,7 +75,7 @@ class PeerParts:
         self.durable: DurableRuns | None = None
         """Runs that outlive this process; None where the peer has no journal."""
         if journal is not None:
-            self.durable = DurableRuns(self, journal, retention or Retention())
+            self.durable = DurableRuns(self, journal)
             self.runs.find_earlier = self.durable.find
         self.sessions: set[SessionInfo] = set()
         self._began = time.monotonic()
@@ -120,6 +119,8 @@ class PeerParts:
     def tidy(self) -> None:
         """Forget what nobody uses any more: runs that have ended long ago, and refs and namespaces left behind."""
         self.runs.tidy()
+        if self.durable is not None:
+            self.durable.tidy()
         self.refs.expire()
         self.outgoing.expire()
         self.incoming.expire()

@@ -126,7 +126,7 @@ class RunManager:
         """
         if self._draining:
             raise TransportError(
-                f"peer {self._node_id} is shutting down and takes no new runs; try another"
+                f"peer {self._node_id} is shutting down and takes no new runs; try again in some seconds, or try another"
             )
         if len(self._runs) >= self._limits.concurrent_runs:
             raise LimitError(

@@ -149,7 +149,7 @@ class _Borrower:
     """Opens the leaves that refer to buffers."""
 
     def __init__(self, buffers: Sequence[_Part], trusted: bool, home: str) -> None:
-        self._buffers = buffers
+        self._buffers: list[_Part | None] = [*buffers]
         self._trusted = trusted
         self._unpickling = Unpickling(home)
 
@@ -161,9 +161,7 @@ class _Borrower:
         head = json.loads(text)
         codec = str(head["codec"])
         first, count = int(head["first"]), int(head["count"])
-        lent = self._buffers[first : first + count]
-        if not 0 < count == len(lent):
-            raise EncodeError("a value that arrived names a buffer that did not")
+        lent = self._taken(first, count)
         if codec == "bytes":
             return lent[0].getvalue()
         if codec != PLAIN and not codec.startswith(WITH_BYTECODE):
@@ -171,6 +169,14 @@ class _Borrower:
         if not self._trusted:
             raise leaf_refusal()
         return self._unpickling.load(codec, pickled, [each.getbuffer() for each in lent])
+
+    def _taken(self, first: int, count: int) -> list[_Part]:
+        """The buffers, each for one leaf only: many leaves could make many copies of one."""
+        there = [part for part in self._buffers[first : first + count] if part is not None]
+        if not 0 < count == len(there):
+            raise EncodeError("a value that arrived names a buffer that did not, or one twice")
+        self._buffers[first : first + count] = [None] * count
+        return there
 
 
 def _spans(ends: Sequence[int], start: int, end: int) -> Iterator[tuple[int, int, int]]:

@@ -31,6 +31,7 @@ def devices_of(message: pb.DeviceReport) -> Devices:
             memory_total=int(_number(said["memory_total"])),
             gpus=tuple(map(_gpu, said["gpus"])),
             at=_number(said["at"]),
+            process_memory=_bytes(said.get("process_memory")),
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise EncodeError(f"the peer's report of its devices cannot be read: {error}") from None
@@ -41,9 +42,13 @@ def _gpu(said: dict[str, Any]) -> Gpu:
     return Gpu(
         name=str(said["name"]),
         use=None if use is None else _number(use),
-        memory_used=None if used is None else int(_number(used)),
-        memory_total=None if total is None else int(_number(total)),
+        memory_used=_bytes(used),
+        memory_total=_bytes(total),
     )
+
+
+def _bytes(value: Any) -> int | None:
+    return None if value is None else int(_number(value))
 
 
 def _number(value: Any) -> float:

@@ -44,6 +44,12 @@ class Limits:
     """How long a ref is kept that was made for a caller without a session, after it was last used."""
     namespace_lease_seconds: float = 12 * 3600.0
     """How long a namespace with a name, and its variables, are kept while no session and no run uses it."""
+    journal_seconds: float | None = 7 * 86_400.0
+    """How long ended runs stay in the peer's journal, where it has one; None = as long as the other two allow."""
+    journal_runs: int | None = 10_000
+    """How many."""
+    journal_bytes: int | None = 4 << 30
+    """What they may weigh together."""
     reconnect_seconds: float = 60.0
     """How long a call whose client is lost goes on, for it may come back; started runs go on anyway."""
     session_lease_seconds: float = 12 * 3600.0

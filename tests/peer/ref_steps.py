@@ -8,6 +8,7 @@ import weakref
 from typing import Any
 
 from blazen_nb import Context, Event, RefLifetime, StartEvent, StopEvent, step
+from blazen_nb.testing import LocalPeer
 from tests.eventually import eventually
 
 MIB = 1 << 20
@@ -35,6 +36,11 @@ def gone(name: str) -> None:
         return watched[name]() is None
 
     eventually(is_gone, message=f"{name} is still there")
+
+
+def kept(peer: LocalPeer) -> int:
+    """How many values the peer keeps behind refs."""
+    return len(peer.server._parts.refs)
 
 
 @step(id="refs::put")

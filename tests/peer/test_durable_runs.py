@@ -14,6 +14,8 @@ from blazen_nb.journal.sqlite import SqliteJournal
 from blazen_nb.shipping.cell import parse_cell
 from blazen_nb.testing import LocalPeer
 from blazen_nb.updates import EventPublished, Output, Resumed, StepStarted
+from blazen_nb.wire.limits import Limits
+from tests.eventually import eventually
 
 SECONDS = 10.0
 
@@ -254,3 +256,23 @@ def test_a_journal_that_another_peer_has_is_refused_and_let_go_with_it(path: Pat
     PeerServer("two", journal=path).close()
     with pytest.raises(ValidationError, match="resume"):
         PeerServer("three", resume="never")  # type: ignore[arg-type]
+
+
+def test_the_journal_forgets_ended_runs_beyond_the_limits_and_keeps_unfinished_ones(
+    path: Path,
+) -> None:
+    gate.set()
+    ids = []
+    with LocalPeer(journal=path) as peer:
+        for x in range(3):
+            handle = peer.client.start_remote_workflow("w", ["dr::begin", "dr::wait"], {"x": x})
+            handle.result(SECONDS)
+            ids.append(handle.run_id)
+    gate.clear()
+    at_gate.clear()
+    unfinished = cut_off(path, ["dr::begin", "dr::wait"])
+    gate.clear()
+    limits = Limits(journal_runs=1, journal_seconds=None)
+    with LocalPeer(journal=path, limits=limits, resume="manual") as peer:
+        left = {unfinished, ids[-1]}
+        eventually(lambda: {run.run_id for run in peer.client.runs()} == left)

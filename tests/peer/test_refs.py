@@ -16,7 +16,7 @@ from blazen_nb.errors import SessionRefError, WorkflowCancelledError, WorkflowEr
 from blazen_nb.testing import LocalPeer
 from tests.peer import ref_steps
 from tests.peer.conftest import SECONDS, RunCell
-from tests.peer.ref_steps import gone, watched
+from tests.peer.ref_steps import gone, kept, watched
 
 LIFETIMES = ["UntilContextDrop", "UntilParentFinish", "UntilExplicitDrop", "UntilSnapshot"]
 NO_REF = "00000000-0000-4000-8000-000000000000"
@@ -25,10 +25,6 @@ NO_REF = "00000000-0000-4000-8000-000000000000"
 def put(client: PeerClient, name: str, **fields: Any) -> Any:
     result = client.run_remote_workflow("put", ["refs::put"], {"name": name, **fields})
     return result.result["thing"] if result.result else result
-
-
-def kept(peer: LocalPeer) -> int:
-    return len(peer.server._parts.refs)
 
 
 # --- how they come -------------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ from blazen_nb.cli import main
 from blazen_nb.cli.statuses import status_of
 from blazen_nb.client.sync_handle import RunHandle
 from blazen_nb.errors import RunLostError
+from blazen_nb.journal import JournaledRun
+from blazen_nb.journal.sqlite import SqliteJournal
 from tests.unit.cli_peer import serving_cli_steps
 
 SECONDS = 5.0
@@ -316,3 +318,35 @@ def test_the_newest_peer_of_this_machine_needs_no_address(
     run_id = ended(client, "cli::tells").run_id
     assert main(["runs", "local", "--json"]) == 0
     assert lines_of(capsys.readouterr().out)[0]["run_id"] == run_id
+
+
+def test_prune_forgets_ended_runs_of_a_journal_that_no_peer_has_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "runs.db"
+    journal = SqliteJournal(path)
+    for number in range(5):
+        run = JournaledRun(
+            run_id=bytes([number]) * 16,
+            identity="me",
+            namespace="",
+            client="c",
+            workflow_name=f"w{number}",
+            started_at=1.0,
+            start=b"",
+        )
+        journal.begin(run)
+        if number < 4:
+            journal.end(run.run_id, "succeeded", 2.0 + number, b"")
+    journal.close()
+    assert main(["runs", "prune", str(path), "--keep", "1"]) == 0
+    assert "forgot 3 runs" in capsys.readouterr().err
+    journal = SqliteJournal(path)
+    assert [run.workflow_name for run in journal.runs()] == ["w4", "w3"]
+    assert main(["runs", "prune", str(path), "--older-than", "3d"]) != 0
+    assert "open in this process" in capsys.readouterr().err
+    journal.close()
+    assert main(["runs", "prune", str(path)]) != 0
+    assert "say what is to go" in capsys.readouterr().err
+    assert main(["runs", "prune", "no such peer", "--keep", "1"]) != 0
+    assert "there is no journal" in capsys.readouterr().err

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from blazen_nb.render.ref import RefView, ref_repr, size_words, stable_ref
@@ -72,3 +74,24 @@ def test_the_card_escapes_what_a_peer_says() -> None:
 )
 def test_sizes_are_told_in_binary_units(size: int, words: str) -> None:
     assert size_words(size) == words
+
+
+@pytest.mark.parametrize(
+    ("past", "words"),
+    [
+        (0.4, "just now"),
+        (1, "1 second ago"),
+        (119, "1 minute ago"),
+        (7_200, "2 hours ago"),
+        (90_000, "1 day ago"),
+        (-5, "just now"),
+    ],
+)
+def test_the_card_says_how_long_ago_the_value_was_made(past: float, words: str) -> None:
+    html, text = ref_repr(replace(VIEW, created_at=1000.0), now=1000.0 + past)
+    assert f"<dd>{words}</dd>" in html
+    assert words not in text
+
+
+def test_a_value_of_unknown_age_has_none() -> None:
+    assert "Made" not in ref_repr(VIEW)[0]

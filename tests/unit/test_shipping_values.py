@@ -118,7 +118,7 @@ def names_a_far_place(pickled: bytes) -> bool:
     """Whether it has an entry of its memo so far up that the memo alone is large."""
     with contextlib.suppress(Exception):
         for operation, argument, _ in pickletools.genops(pickled):
-            if operation.name == "LONG_BINPUT" and argument > 1 << 16:
+            if operation.name == "LONG_BINPUT" and (argument or 0) > 1 << 16:
                 return True
     return False
 

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Iterable
 from concurrent.futures import Future
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from blazen_nb.engine.graph import Graph
 from blazen_nb.engine.registry import process_registry
@@ -59,11 +60,19 @@ def _name_of(step: Step, module_dict: dict[str, Any]) -> str:
 
 def step_digest(step: Step) -> str:
     """A digest of the step's source; of its name where there is none to be had."""
-    try:
-        text = inspect.getsource(step.function)
-    except (OSError, TypeError):
-        text = step.step_id
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+    known = _digests.get(step)
+    if known is None:
+        try:
+            text = inspect.getsource(step.function)
+        except (OSError, TypeError):
+            text = step.step_id
+        known = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+        _digests[step] = known
+    return known
+
+
+_digests: WeakKeyDictionary[Step, str] = WeakKeyDictionary()
+"""A step is never changed, and looking for its source takes longer than a whole run."""
 
 
 def workflow_again(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -40,6 +41,8 @@ _log = logging.getLogger("blazen_nb.peer")
 
 _THREADS = 16
 """Ticks that were written count on these threads: code of the user's may run there, and block one."""
+PRUNE_SECONDS = 600.0
+"""How often ended runs beyond the limits leave the journal."""
 PEER_RESTARTED = "peer restarted: a cell is not run again by itself"
 
 
@@ -51,16 +54,12 @@ class Begun(Protocol):
 
 
 class DurableRuns:
-    """The durable runs of one peer.
+    """The durable runs of one peer."""
 
-    Args:
-        retention: What is kept of ended runs.
-    """
-
-    def __init__(self, peer: PeerParts, journal: Journal, retention: Retention) -> None:
+    def __init__(self, peer: PeerParts, journal: Journal) -> None:
         self.journal = journal
         self._peer = peer
-        self._retention = retention
+        self._pruned_at: float | None = None
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="blazen-durable")
 
     # --- beginning -------------------------------------------------------------------------------------------
@@ -161,12 +160,25 @@ class DurableRuns:
             if run.identity == identity and run.run_id not in known
         ]
 
-    def prune(self) -> None:
-        """Forget ended runs beyond what is kept."""
+    def tidy(self) -> None:
+        """Now and then, forget ended runs beyond what the limits let the journal keep; returns at once."""
+        now = time.monotonic()
+        if self._pruned_at is None or now - self._pruned_at >= PRUNE_SECONDS:
+            self._pruned_at = now
+            self._submit(self._prune)
+
+    def _prune(self) -> None:
+        limits = self._peer.limits
+        kept = Retention(
+            seconds=limits.journal_seconds, runs=limits.journal_runs, size=limits.journal_bytes
+        )
         try:
-            self.journal.prune(self._retention)
+            pruned = self.journal.prune(kept)
         except JournalError as error:
             _log.error("%s", error)
+        else:
+            if pruned.runs:
+                _log.info("the journal has forgotten %d ended runs", pruned.runs)
 
     # --- going on --------------------------------------------------------------------------------------------
 

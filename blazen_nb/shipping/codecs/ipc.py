@@ -9,6 +9,9 @@ from typing import Any
 from blazen_nb.errors import ShippingError
 from blazen_nb.shipping.codecs.library import library
 
+_HEADER = 2
+_CUSTOM_METADATA = 4
+"""Fields of a message. By metadata of its own, a message of Arrow 0.17 could say that it is compressed."""
 _COMPRESSION = 3
 """The field of a record batch that says how its memory is compressed; here it never is."""
 _BODIES = {"record batch": None, "dictionary": 1}
@@ -96,11 +99,13 @@ class _Pieces:
 
 
 def _is_compressed(kind: str, metadata: bytes) -> bool:
-    """Whether the message's body is; pyarrow does not tell before it has decompressed it."""
+    """Whether the message's body is, or may be; pyarrow does not tell before it has decompressed it."""
     if kind not in _BODIES:
         return False
-    header = _field(metadata, _u32(metadata, 0), 2)
-    batch = _target(metadata, header)
+    message = _u32(metadata, 0)
+    if _field(metadata, message, _CUSTOM_METADATA) is not None:
+        return True
+    batch = _target(metadata, _field(metadata, message, _HEADER))
     inner = _BODIES[kind]
     if inner is not None:
         batch = _target(metadata, _field(metadata, batch, inner))

@@ -150,7 +150,7 @@ class ColumnReader:
     def __init__(
         self, sizes: Any, memory: memoryview, index: Callable[[Any, ColumnReader], Any]
     ) -> None:
-        self._parts = parted(sizes, memory)
+        self._parts: list[memoryview | None] = [*parted(sizes, memory)]
         self._index = index
 
     def values(self, told: Any) -> Any:
@@ -187,7 +187,11 @@ class ColumnReader:
         return array_of(told["head"], self._part(told["part"]))
 
     def _part(self, number: Any) -> memoryview:
-        return self._parts[count_of(number, len(self._parts) - 1)]
+        place = count_of(number, len(self._parts) - 1)
+        part, self._parts[place] = self._parts[place], None
+        if part is None:  # a few bytes could be made a great many columns of
+            raise ValueError("two columns lie in the same memory")
+        return part
 
     def _column(self, number: Any) -> Any:
         part = self._part(number)

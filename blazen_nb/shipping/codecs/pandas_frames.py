@@ -12,6 +12,8 @@ from blazen_nb.shipping.codecs.pandas_columns import ColumnReader, ColumnWriter,
 from blazen_nb.shipping.codecs.pandas_index import (
     index_json,
     index_of,
+    inner_index_json,
+    inner_index_of,
     is_index,
     label_json,
     label_of,
@@ -36,7 +38,7 @@ class PandasCodec:
     def encode(self, value: Any) -> Encoded | None:
         """See Codec."""
         pd = sys.modules["pandas"]
-        writer = ColumnWriter(index_json)
+        writer = ColumnWriter(inner_index_json)
         try:
             if is_index(value):
                 head: dict[str, Any] = {"index": index_json(value, writer)}
@@ -53,7 +55,7 @@ class PandasCodec:
     def decode(self, head: Any, memory: memoryview) -> Any:
         """See Codec."""
         pd = library("pandas", "a pandas table")
-        reader = ColumnReader(head["sizes"], memory, index_of)
+        reader = ColumnReader(head["sizes"], memory, inner_index_of)
         index = index_of(head["index"], reader)
         if "attrs" not in head:
             return index

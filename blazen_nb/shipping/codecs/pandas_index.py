@@ -22,6 +22,9 @@ _LABELS = frozenset({str, int, float, bool, type(None)})
 _MOST_LABELS = 10_000
 """Labels of mixed types, and text, stand in the head; more text is a column, more of mixed types are pickled."""
 
+_LONGEST_INNER_RANGE = 1 << 16
+"""A range takes no bytes, but what is made of one within another index does: pandas writes it out."""
+
 
 def is_index(value: Any) -> bool:
     """Whether it is an index of pandas' own."""
@@ -40,7 +43,7 @@ def index_json(index: Any, writer: ColumnWriter) -> dict[str, Any]:
         raise NotExact
     if type(index) is pd.MultiIndex:
         return {
-            "levels": [index_json(level, writer) for level in index.levels],
+            "levels": [inner_index_json(level, writer) for level in index.levels],
             "codes": [writer.array(codes) for codes in index.codes],
             "names": [label_json(name) for name in index.names],
         }
@@ -69,7 +72,7 @@ def index_of(told: Any, reader: ColumnReader) -> Any:
     pd = library("pandas", "a pandas table")
     if "levels" in told:
         return pd.MultiIndex(
-            levels=[index_of(level, reader) for level in told["levels"]],
+            levels=[inner_index_of(level, reader) for level in told["levels"]],
             codes=[reader.array(codes) for codes in told["codes"]],
             names=[label_of(name) for name in told["names"]],
         )
@@ -89,6 +92,21 @@ def index_of(told: Any, reader: ColumnReader) -> Any:
         if type(index) not in (pd.DatetimeIndex, pd.TimedeltaIndex):
             raise ValueError("only times have a frequency")
         index.freq = str(told["freq"])
+    return index
+
+
+def inner_index_json(index: Any, writer: ColumnWriter) -> dict[str, Any]:
+    """As ``index_json``, for what is within an index: levels, categories and bounds."""
+    if type(index) is sys.modules["pandas"].RangeIndex and len(index) > _LONGEST_INNER_RANGE:
+        raise NotExact
+    return index_json(index, writer)
+
+
+def inner_index_of(told: Any, reader: ColumnReader) -> Any:
+    """As ``index_of``, for what is within an index."""
+    index = index_of(told, reader)
+    if type(index) is sys.modules["pandas"].RangeIndex and len(index) > _LONGEST_INNER_RANGE:
+        raise ValueError(f"a range of {len(index):,} is too long here")
     return index
 
 

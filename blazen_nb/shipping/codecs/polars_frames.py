@@ -10,7 +10,8 @@ from blazen_nb.shipping.codecs.ipc import check_rows, ipc_memory, ipc_table, row
 from blazen_nb.shipping.codecs.library import library
 from blazen_nb.shipping.codecs.protocol import Encoded
 
-_COLUMN = "column"
+_OBJECTS = b"POLARS_EXTENSION_TYPE"
+"""Before 2.0 polars took what is in such a column for addresses of objects in its own process."""
 
 
 class PolarsCodec:
@@ -51,6 +52,7 @@ class PolarsCodec:
         pl = library("polars", "a polars frame")
         table = ipc_table(memory)
         check_rows(table.num_rows, memory)
+        _refuse_objects(table.schema)
         names = [str(name) for name in head["names"]]
         if head["series"] and len(names) != 1:
             raise ValueError("a series is one column")
@@ -67,3 +69,11 @@ class PolarsCodec:
         """See ``described``."""
         dtype = str(value.dtype) if hasattr(value, "dtype") else ""
         return {"size": int(value.estimated_size()), "dtype": dtype}
+
+
+def _refuse_objects(fields: Any) -> None:
+    """Look through a schema, or the fields of a nested type."""
+    for field in fields:
+        if (field.metadata or {}).get(b"ARROW:extension:name") == _OBJECTS:
+            raise ValueError("Python objects do not travel as Arrow")
+        _refuse_objects(field.type.field(at) for at in range(field.type.num_fields))

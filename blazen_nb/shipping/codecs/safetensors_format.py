@@ -61,9 +61,12 @@ def read(memory: memoryview, item_bytes: Mapping[str, int]) -> dict[str, Stored]
         raise ValueError("the head of safetensors is cut")
     head = json.loads(bytes(memory[_LENGTH_BYTES : _LENGTH_BYTES + length]))
     data = memory[_LENGTH_BYTES + length :]
-    return {
+    tensors = {
         name: _stored(each, data, item_bytes) for name, each in head.items() if name != RESERVED
     }
+    if sum(each.memory.nbytes for each in tensors.values()) > data.nbytes:
+        raise ValueError("tensors lie over each other")
+    return tensors
 
 
 def _stored(each: Any, data: memoryview, item_bytes: Mapping[str, int]) -> Stored:

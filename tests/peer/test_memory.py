@@ -1,0 +1,35 @@
+"""What a client is told of the memory that its peer holds."""
+
+from __future__ import annotations
+
+from blazen_nb import AsyncPeerClient, PeerClient
+from blazen_nb.client.memory import RefList
+from blazen_nb.testing import LocalPeer
+from tests.peer.ref_steps import MIB
+
+
+def test_the_refs_of_a_session_are_a_list_that_shows_itself(client: PeerClient) -> None:
+    held = client.put(b"x" * 1000)
+    refs = client.refs()
+    assert isinstance(refs, RefList)
+    assert refs == [held]
+    assert "bytes" in (refs._repr_html_() or "")
+
+
+def test_memory_has_the_process_the_host_and_the_largest_refs(client: PeerClient) -> None:
+    small, large = client.put(b"x" * 1000), client.put(b"y" * MIB)
+    memory = client.memory()
+    assert memory.node_id == "gpu-box"
+    assert memory.devices.process_memory is not None
+    assert MIB < memory.devices.process_memory < memory.devices.memory_total
+    assert memory.by_lifetime == {small.lifetime: MIB + 1000}
+    assert memory.largest == [large, small]
+    assert "Largest values" in (memory._repr_html_() or "")
+
+
+async def test_the_async_client_says_the_same(peer: LocalPeer) -> None:
+    async with await AsyncPeerClient.connect(str(peer.address)) as client:
+        ref = await client.put(b"x" * MIB)
+        memory = await client.memory()
+        assert memory.largest == [ref]
+        assert memory.by_lifetime == {ref.lifetime: MIB}
