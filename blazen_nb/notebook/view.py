@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from blazen_nb.engine.asking import typed_answer
 from blazen_nb.engine.schema import shown_schema
@@ -127,6 +127,7 @@ class LiveView:
     """
 
     shows_output = True
+    _has_been_live: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -147,14 +148,20 @@ class LiveView:
 
     def open(self) -> None:
         """See View."""
-        if not self._is_shown:
-            self._opened_at = time.monotonic()
-            self._show()
+        if self._is_shown:
+            return
+        self._opened_at = time.monotonic()
+        self._show()
+        if not LiveView._has_been_live:
+            # The first widgets of a kernel have the front end make the subshell on which it is heard while a cell
+            # blocks. That takes a moment, and must not be the moment in which somebody types an answer.
+            self.go_live()
 
     def go_live(self) -> None:
         """Widgets take the place of the HTML; on the cell's own thread, where the run will be followed by another."""
         import ipywidgets
 
+        LiveView._has_been_live = True
         parts = self._picture.parts()
         self._parts = {name: ipywidgets.HTML(html) for name, html in parts.items()}
         button = ipywidgets.Button(description="Cancel", tooltip="Cancel the run on the peer")

@@ -62,3 +62,12 @@ def test_a_thousand_calls_change_no_part_of_the_card_more_than_ten_times_a_secon
     sizes = [len(str(comm.state["value"])) for comm in cell.comms if "value" in comm.state]
     assert max(sizes) < 20_000
     assert len(cell.shown[0]["text/html"]) < 60_000
+
+
+def test_a_quick_cell_makes_no_widgets_but_for_the_first_of_its_kernel(kernel: Kernel) -> None:
+    kernel.run("%%blazen_remote\n1 + 1")
+    quick = kernel.run("%%blazen_remote\n1 + 2")
+    assert quick.text == "3"
+    assert quick.comms == []
+    slow = kernel.run("%%blazen_remote\nimport time\ntime.sleep(0.5)")
+    assert any(comm.kind == "comm_open" for comm in slow.comms)

@@ -38,6 +38,7 @@ class GrpcStream:
         self._stream = self._channel.stream_stream(_SESSION)(metadata=self._metadata)
         self._open_bulk = partial(open_channel, address, tls)
         self._bulk: Any = None
+        self._is_closed = False
 
     async def open(self) -> None:
         """See Transport."""
@@ -93,6 +94,8 @@ class GrpcStream:
             raise from_rpc_error(error, what="ref", peer=f"the peer at {self._peer}") from None
 
     def _bulk_channel(self) -> Any:
+        if self._is_closed:  # a value was on its way when the connection was replaced
+            raise TransportError(f"the connection to {self._peer} is closed")
         if self._bulk is None:
             self._bulk = self._open_bulk()
         return self._bulk
@@ -110,9 +113,11 @@ class GrpcStream:
 
     async def close(self) -> None:
         """See Transport."""
+        self._is_closed = True
         self._stream.cancel()
         await self._channel.close()
-        if self._bulk is not None:
-            await self._bulk.close()
+        bulk, self._bulk = self._bulk, None
+        if bulk is not None:
+            await bulk.close()
         # grpc's own polling thread ends when the last of these objects is gone, not when they are closed.
-        del self._stream, self._channel, self._bulk
+        del self._stream, self._channel
