@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from blazen_nb.cli.commands import Commands
@@ -33,7 +33,7 @@ def add_command(commands: Commands) -> None:
 
 
 def _prune(options: argparse.Namespace) -> int:
-    from blazen_nb.client.run_lists import since_of
+    from blazen_nb.client.run_lists import moment_of, since_of
     from blazen_nb.journal import Retention
     from blazen_nb.journal.place import journal_path
     from blazen_nb.journal.sqlite import SqliteJournal
@@ -44,13 +44,8 @@ def _prune(options: argparse.Namespace) -> int:
         raise ValidationError(f"there is no journal {options.journal}, neither a file nor a peer's")
     retention = Retention(seconds=None, runs=None, size=None)
     if options.older_than:
-        since = since_of(options.older_than)
-        age = (
-            since
-            if isinstance(since, timedelta)
-            else datetime.now().astimezone() - since.astimezone()
-        )
-        retention = replace(retention, seconds=age.total_seconds())
+        age = time.time() - moment_of(since_of(options.older_than))
+        retention = replace(retention, seconds=age)
     if options.keep is not None:
         retention = replace(retention, runs=options.keep)
     if options.size is not None:

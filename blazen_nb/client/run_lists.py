@@ -63,13 +63,18 @@ def wanted(
     states = {state} if isinstance(state, str) else set(state or STATES)
     for unknown in sorted(states - set(STATES)):
         raise ValidationError(f"a run is never {unknown!r}; it is one of {', '.join(STATES)}")
-    earliest = _earliest(since, now)
+    earliest = moment_of(since, now)
     return lambda run: (
         run.state in states and workflow in (None, run.workflow_name) and run.started_at >= earliest
     )
 
 
-def _earliest(since: datetime | timedelta | None, now: Callable[[], float]) -> float:
+def moment_of(since: datetime | timedelta | None, now: Callable[[], float] = time.time) -> float:
+    """The moment in seconds since the epoch; a timedelta is back from now, and None is before everything.
+
+    Raises:
+        ValidationError: It is none of these.
+    """
     match since:
         case None:
             return float("-inf")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,8 +14,10 @@ from blazen_nb.engine.run import Run
 from blazen_nb.errors import BlazenError, LimitError, text_of, unicode_of
 from blazen_nb.peer.cells import CellRun
 from blazen_nb.peer.leaving import LeavingValues
+from blazen_nb.peer.peer_run import PeerRun
 from blazen_nb.peer.refs import Kept, KeptRefs, RefScope
 from blazen_nb.shipping.described import marker
+from blazen_nb.shipping.environment import python_minor
 from blazen_nb.shipping.failure import describe_exception
 from blazen_nb.shipping.values import EncodedValue
 from blazen_nb.wire.limits import Limits
@@ -22,7 +25,43 @@ from blazen_nb.wire.messages import failure_message, usage_message, value_messag
 from blazen_nb.wire.ref_messages import ref_message
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
+_log = logging.getLogger("blazen_nb.peer")
+
 TEXT_LENGTH = 200
+
+
+def told_result(
+    peer_run: PeerRun,
+    run: Run,
+    *,
+    keep_values: bool,
+    duration: float,
+    python: str,
+    limits: Limits,
+    cell: CellRun | None = None,
+) -> pb.RunResult:
+    """How the run ended, for whoever waits for it; where its result makes no message, how it ended all the same.
+
+    Args:
+        python: The caller's Python minor version.
+
+    The others are those of ``run_result``.
+    """
+    try:
+        return run_result(
+            peer_run.raw_id,
+            run,
+            scope=peer_run.scope,
+            keep_values=keep_values,
+            duration=duration,
+            home=peer_run.namespace.id,
+            same_minor=python == python_minor(),
+            limits=limits,
+            cell=cell,
+        )
+    except BaseException as error:  # values run code of their own while they are encoded
+        _log.exception("how run %s ended could not be told", peer_run.run_id)
+        return _untold_result(peer_run.raw_id, run, error)
 
 
 def run_result(
@@ -84,7 +123,7 @@ def run_result(
     return result
 
 
-def untold_result(raw_id: bytes, run: Run, error: BaseException) -> pb.RunResult:
+def _untold_result(raw_id: bytes, run: Run, error: BaseException) -> pb.RunResult:
     """What is left to say of a run whose result could not be made into a message: how it ended, and why no more."""
     finish = run.finish
     assert finish is not None

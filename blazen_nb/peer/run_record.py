@@ -259,11 +259,31 @@ class Reader:
 
 def summary_of(record: RunRecord, state: LiveState | Outcome) -> dict[str, Any]:
     """What a list of runs says of it, as JSON."""
+    return run_summary(
+        record.raw_id,
+        record.workflow_name,
+        state,
+        started_at=record.started_at,
+        duration=record.duration,
+        client=record.client,
+    )
+
+
+def run_summary(
+    raw_id: bytes,
+    workflow_name: str,
+    state: LiveState | Outcome,
+    *,
+    started_at: float,
+    duration: float,
+    client: str,
+) -> dict[str, Any]:
+    """What a list of runs says of one, as JSON."""
     return {
-        "run_id": dashed(record.raw_id),
-        "workflow_name": record.workflow_name,
+        "run_id": dashed(raw_id),
+        "workflow_name": workflow_name,
         "state": state,
-        "started_at": record.started_at,
-        "duration": record.duration,
-        "client": record.client,
+        "started_at": started_at,
+        "duration": duration,
+        "client": client,
     }

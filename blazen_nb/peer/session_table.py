@@ -22,7 +22,7 @@ class Connection:
     """One stream of a session, until it breaks or a newer one takes its place; on the I/O loop.
 
     Args:
-        pulse: When its client was heard last; None where it does not say so regularly.
+        pulse: When its client was heard last.
     """
 
     def __init__(self, session: Session, info: SessionInfo, *, resumed: bool, pulse: Pulse) -> None:

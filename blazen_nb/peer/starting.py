@@ -20,12 +20,11 @@ from blazen_nb.peer.parts import PeerParts
 from blazen_nb.peer.peer_run import PeerRun
 from blazen_nb.peer.reading import RunReading
 from blazen_nb.peer.refs import RefScope
-from blazen_nb.peer.results import ended_update, run_result, untold_result
+from blazen_nb.peer.results import ended_update, told_result
 from blazen_nb.peer.run_record import RunRecord
 from blazen_nb.peer.start_input import start_event
 from blazen_nb.peer.update_log import UpdateLog
 from blazen_nb.shipping.cell import CellSource
-from blazen_nb.shipping.environment import python_minor
 from blazen_nb.wire.io_loop import IoLoop
 from blazen_nb.wire.messages import bundle_of
 from blazen_nb.wire.outbox import Outbox
@@ -226,21 +225,15 @@ class RunStarting:
         run: Run,
     ) -> None:
         self._calls.pop(peer_run.raw_id, None)
-        try:
-            result = run_result(
-                peer_run.raw_id,
-                run,
-                scope=peer_run.scope,
-                keep_values=keep_values,
-                duration=peer_run.duration,
-                home=self._namespace.id,
-                same_minor=self._python == python_minor(),
-                cell=cell,
-                limits=self._peer.limits,
-            )
-        except BaseException as error:  # values run code of their own while they are encoded
-            _log.exception("how run %s ended could not be told", peer_run.run_id)
-            result = untold_result(peer_run.raw_id, run, error)
+        result = told_result(
+            peer_run,
+            run,
+            keep_values=keep_values,
+            duration=peer_run.duration,
+            python=self._python,
+            limits=self._peer.limits,
+            cell=cell,
+        )
         if log is not None:
             log.ended(ended_update(result), result)
         else:

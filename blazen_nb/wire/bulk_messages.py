@@ -15,6 +15,7 @@ from blazen_nb.shipping.bulk import Bulk
 from blazen_nb.shipping.bulk_reader import BulkReader
 from blazen_nb.shipping.checksum import checksum
 from blazen_nb.wire.v1 import kernel_pb2 as pb
+from blazen_nb.wire.varint import varint
 
 CHUNK_BYTES = 1 << 20
 """A value in bulk travels in pieces of this size."""
@@ -37,7 +38,7 @@ def data_message(offset: int, pieces: Sequence[memoryview], of_pieces: bytes = b
         of_pieces: Their checksum, where it is known.
     """
     rest = pb.ValueChunk(offset=offset, checksum=of_pieces or checksum(pieces)).SerializeToString()
-    size = _varint(sum(piece.nbytes for piece in pieces))
+    size = varint(sum(piece.nbytes for piece in pieces))
     return b"".join((_DATA_TAG, size, *pieces, rest))
 
 
@@ -88,12 +89,3 @@ def _data_in(message: bytes) -> tuple[memoryview, memoryview]:
     if at + size > len(message):
         raise DecodeError("the data is longer than the message")
     return view[at : at + size], view[at + size :]
-
-
-def _varint(number: int) -> bytes:
-    written = bytearray()
-    while number > 0x7F:
-        written.append(number & 0x7F | 0x80)
-        number >>= 7
-    written.append(number)
-    return bytes(written)

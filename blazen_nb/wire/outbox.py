@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from blazen_nb.wire.delivery import Delivery
 from blazen_nb.wire.io_loop import IoLoop
+from blazen_nb.wire.varint import varint
 
 BATCH_BYTES = 256 * 1024
 PART_BYTES = 128 * 1024
@@ -37,16 +38,7 @@ def nested(field: int, message: bytes) -> bytes:
     Args:
         field: Its number.
     """
-    return _varint(field << 3 | 2) + _varint(len(message)) + message  # 2: length-delimited
-
-
-def _varint(number: int) -> bytes:
-    written = bytearray()
-    while number > 0x7F:
-        written.append(number & 0x7F | 0x80)
-        number >>= 7
-    written.append(number)
-    return bytes(written)
+    return varint(field << 3 | 2) + varint(len(message)) + message  # 2: length-delimited
 
 
 class Outbox:

@@ -12,6 +12,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from blazen_nb.errors import EncodeError
+from blazen_nb.wire.varint import varint
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -91,10 +92,7 @@ class Writer:
     def _varint(self, value: int, bits: int) -> None:
         if not 0 <= value < 1 << bits:
             raise EncodeError(f"{value} does not fit an unsigned integer of {bits} bits")
-        while value > 0x7F:
-            self._buffer.append(value & 0x7F | 0x80)
-            value >>= 7
-        self._buffer.append(value)
+        self._buffer += varint(value)
 
 
 class Reader:

@@ -25,10 +25,10 @@ from blazen_nb.peer.leaving import KnownRefs
 from blazen_nb.peer.namespaces import Namespace
 from blazen_nb.peer.peer_run import PeerRun
 from blazen_nb.peer.refs import RefScope
-from blazen_nb.peer.results import ended_update, run_result, untold_result
+from blazen_nb.peer.results import ended_update, told_result
+from blazen_nb.peer.run_record import run_summary
 from blazen_nb.peer.start_input import start_event
 from blazen_nb.peer.update_log import UpdateLog
-from blazen_nb.shipping.environment import python_minor
 from blazen_nb.shipping.live import keep, open_kept
 from blazen_nb.wire.messages import value_message, value_of
 from blazen_nb.wire.v1 import kept_pb2 as kept
@@ -148,14 +148,14 @@ class DurableRuns:
     def listed(self, identity: str, known: set[bytes]) -> list[dict[str, Any]]:
         """Summaries of this identity's runs, but for those that are known already, as JSON, the newest first."""
         return [
-            {
-                "run_id": dashed(run.run_id),
-                "workflow_name": run.workflow_name,
-                "state": run.outcome or "queued",
-                "started_at": run.started_at,
-                "duration": max(0.0, (run.ended_at or run.started_at) - run.started_at),
-                "client": run.client,
-            }
+            run_summary(
+                run.run_id,
+                run.workflow_name,
+                run.outcome or "queued",
+                started_at=run.started_at,
+                duration=max(0.0, (run.ended_at or run.started_at) - run.started_at),
+                client=run.client,
+            )
             for run in self.journal.runs()
             if run.identity == identity and run.run_id not in known
         ]
@@ -226,9 +226,7 @@ class DurableRuns:
             for entry in self.journal.entries(run.run_id, "tick")
         ]
         event, gone = self._start_of(start, namespace)
-        graph, changed, cell_is_over = self._first_workflow(start, ticks, namespace)
-        if cell_is_over is False:
-            raise JournalError(PEER_RESTARTED)
+        graph, changed = self._first_workflow(start, ticks, namespace)
         if gone and not ticks:
             raise JournalError(f"its input needs {gone[0]}, which ended with the process before")
         timeout = start.timeout if start.HasField("timeout") else None
@@ -255,15 +253,17 @@ class DurableRuns:
 
     def _first_workflow(
         self, start: kept.KeptStart, ticks: list[tuple[int, kept.KeptTick]], namespace: Namespace
-    ) -> tuple[Graph, list[str], bool | None]:
-        """What the run began with, and whether its cell's top level is over, where it is a cell's."""
+    ) -> tuple[Graph, list[str]]:
+        """What the run began with, and the IDs of the peer's own steps in it that are not what they were.
+
+        Raises:
+            JournalError: It cannot be made again; a cell whose top level was not over is such.
+        """
         if not start.start.HasField("cell"):
-            graph, changed = workflow_again(start.steps, start.code, namespace, self.journal)
-            return graph, changed, None
-        goes_on = any(
-            tick.HasField("finished") and tick.finished.HasField("workflow") for _, tick in ticks
-        )
-        return cell_graph(), [], goes_on
+            return workflow_again(start.steps, start.code, namespace, self.journal)
+        if not any(tick.finished.HasField("workflow") for _, tick in ticks):
+            raise JournalError(PEER_RESTARTED)
+        return cell_graph(), []
 
     def _start_of(
         self, start: kept.KeptStart, namespace: Namespace
@@ -272,20 +272,14 @@ class DurableRuns:
         return start_event(fields), gone
 
     def _report(self, start: kept.KeptStart, log: UpdateLog, peer_run: PeerRun, run: Run) -> None:
-        try:
-            result = run_result(
-                peer_run.raw_id,
-                run,
-                scope=peer_run.scope,
-                keep_values=start.start.cell.keep_values,
-                duration=log.record.duration,
-                home=peer_run.namespace.id,
-                same_minor=start.python == python_minor(),
-                limits=self._peer.limits,
-            )
-        except BaseException as error:  # values run code of their own while they are encoded
-            _log.exception("how run %s ended could not be told", peer_run.run_id)
-            result = untold_result(peer_run.raw_id, run, error)
+        result = told_result(
+            peer_run,
+            run,
+            keep_values=start.start.cell.keep_values,
+            duration=log.record.duration,
+            python=start.python,
+            limits=self._peer.limits,
+        )
         log.ended(ended_update(result), result)
 
     def _fail(self, run: JournaledRun, log: UpdateLog, why: str) -> None:
