@@ -28,7 +28,9 @@ from blazen_nb.wire.bulk_socket import (
     receive_frame,
     same_proof,
     send_frame,
+    shut,
 )
+from blazen_nb.wire.tls import ClientTls
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 if TYPE_CHECKING:
@@ -93,8 +95,7 @@ class BulkConnection:
 
     def shut(self) -> None:
         """Have whoever reads or writes on it fail."""
-        with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)
+        shut(self.socket)
 
     def close(self) -> None:
         """End it."""
@@ -145,10 +146,10 @@ class BulkSockets:
             connection = await asyncio.to_thread(_tried, offer, f"\0{offer.unix_name}")
             if connection is not None:
                 return connection
-        if "tcp" in self.ways and link.address.host and not link.address.secure:
+        if "tcp" in self.ways and link.address.host:
             port = await _tcp_port(link)
             if port:
-                return await asyncio.to_thread(_tried, offer, (link.address.host, port))
+                return await asyncio.to_thread(_tried, offer, (link.address.host, port), link.tls)
         return None
 
 
@@ -161,11 +162,15 @@ async def _tcp_port(link: PeerLink) -> int:
     return 0
 
 
-def _tried(offer: pb.BulkOffer, where: str | tuple[str, int]) -> BulkConnection | None:
+def _tried(
+    offer: pb.BulkOffer, where: str | tuple[str, int], tls: ClientTls | None = None
+) -> BulkConnection | None:
     sock: socket.socket | None = None
     try:
         if isinstance(where, tuple):
             sock = socket.create_connection(where, _CONNECT_SECONDS)
+            if tls is not None:
+                sock = tls.context().wrap_socket(sock, server_hostname=where[0])
         else:
             sock = socket.socket(socket.AF_UNIX)
             sock.settimeout(_CONNECT_SECONDS)

@@ -1,7 +1,7 @@
 """The sockets on which a peer gives and takes values in bulk, beside gRPC: one for this host, one for the network.
 
-Who comes must prove to have a key that a session was told; connections end with their session. Data is not encrypted
-here: a peer with TLS has no socket for the network.
+Who comes must prove to have a key that a session was told; connections end with their session. A peer with TLS speaks
+nothing but TLS on the one for the network, with the certificate and the demands of its port for gRPC.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import os
 import secrets
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable
@@ -37,8 +38,10 @@ from blazen_nb.wire.bulk_socket import (
     receive_frame,
     same_proof,
     send_frame,
+    shut,
 )
 from blazen_nb.wire.messages import refusal_of
+from blazen_nb.wire.tls import ServerTls
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 _log = logging.getLogger("blazen_nb.peer")
@@ -46,6 +49,7 @@ _log = logging.getLogger("blazen_nb.peer")
 CONNECTIONS = 64
 """At once; a client that finds no room takes the way of gRPC."""
 _GREETING_SECONDS = 5.0
+"""In which whoever comes must have shown the key, with all that TLS needs before."""
 _END_SECONDS = 2.0
 _GONE = (OSError, BlazenError, ValueError)
 
@@ -55,9 +59,10 @@ class BulkListener:
 
     Args:
         host: Where to listen for the network; None = not at all.
+        tls: What it shows there, and whom it admits; None = the peer has no TLS.
     """
 
-    def __init__(self, parts: PeerParts, host: str | None) -> None:
+    def __init__(self, parts: PeerParts, host: str | None, tls: ServerTls | None) -> None:
         self._parts = parts
         self._values = BulkValues(parts)
         self._keys: dict[bytes, tuple[bytes, str]] = {}
@@ -68,6 +73,7 @@ class BulkListener:
         self._threads: set[threading.Thread] = set()
         self._unix_name = self._listen_here()
         self._host = host
+        self._tls = tls
         self._tcp_port = 0
 
     def _listen_here(self) -> str:
@@ -84,18 +90,19 @@ class BulkListener:
         if not self._tcp_port and self._host is not None:
             family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
             with contextlib.suppress(OSError):
+                context = self._tls.context() if self._tls is not None else None
                 listener = socket.create_server((self._host, 0), family=family)
                 self._tcp_port = int(listener.getsockname()[1])
-                self._accept_on(listener)
+                self._accept_on(listener, context)
         return self._tcp_port
 
-    def _accept_on(self, listener: socket.socket) -> None:
+    def _accept_on(self, listener: socket.socket, tls: ssl.SSLContext | None = None) -> None:
         listener.listen()
         listener.setblocking(False)
         self._listening.append(listener)
-        self._tasks.append(asyncio.ensure_future(self._accept(listener)))
+        self._tasks.append(asyncio.ensure_future(self._accept(listener, tls)))
 
-    async def _accept(self, listener: socket.socket) -> None:
+    async def _accept(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
@@ -103,16 +110,33 @@ class BulkListener:
             except OSError:  # too many files: those who wait are served when some are closed
                 await asyncio.sleep(0.1)
                 continue
-            with self._lock:
-                if len(self._open) >= CONNECTIONS:
-                    connection.close()
+            if len(self._open) >= CONNECTIONS:
+                connection.close()
+                continue
+            if tls is not None:
+                try:
+                    connection = tls.wrap_socket(
+                        connection, server_side=True, do_handshake_on_connect=False
+                    )
+                except OSError:  # it has left already
                     continue
-                self._open[connection] = b""
-            thread = threading.Thread(
-                target=self._serve, args=(connection,), name="blazen-bulk", daemon=True
-            )
-            self._threads.add(thread)
-            thread.start()
+            self._begin(connection)
+            loop.call_later(_GREETING_SECONDS, self._end_stranger, connection)
+
+    def _begin(self, connection: socket.socket) -> None:
+        connection.setblocking(True)
+        with self._lock:
+            self._open[connection] = b""
+        thread = threading.Thread(
+            target=self._serve, args=(connection,), name="blazen-bulk", daemon=True
+        )
+        self._threads.add(thread)
+        thread.start()
+
+    def _end_stranger(self, connection: socket.socket) -> None:
+        with self._lock:
+            if self._open.get(connection) == b"":
+                shut(connection)
 
     def offer(self, identity: str) -> pb.BulkOffer:
         """What a session is told; it holds until ``withdraw``."""
@@ -125,7 +149,7 @@ class BulkListener:
         self._keys.pop(key_id, None)
         with self._lock:
             mine = [each for each, used in self._open.items() if used == key_id]
-        _shut(*mine)
+        shut(*mine)
 
     async def close(self) -> None:
         """End all of it."""
@@ -135,7 +159,7 @@ class BulkListener:
         for listener in self._listening:
             listener.close()
         with self._lock:
-            _shut(*self._open)
+            shut(*self._open)
         for thread in list(self._threads):
             await asyncio.to_thread(thread.join, _END_SECONDS)
 
@@ -144,7 +168,8 @@ class BulkListener:
     def _serve(self, connection: socket.socket) -> None:
         carrier: Carrier | None = None
         try:
-            connection.settimeout(_GREETING_SECONDS)
+            if isinstance(connection, ssl.SSLSocket):
+                connection.do_handshake()
             identity, carrier = self._greeted(connection)
             while True:
                 connection.settimeout(None)  # the client keeps it for its next value
@@ -264,9 +289,3 @@ def _with_segment(connection: socket.socket) -> Carrier:
         return Segment(connection, descriptor)
     finally:
         os.close(descriptor)
-
-
-def _shut(*connections: socket.socket) -> None:
-    for connection in connections:
-        with contextlib.suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)

@@ -6,10 +6,13 @@ two processes, however that ends. It is sealed, so that neither can shrink it un
 
     client: MAGIC, key ID, nonce      peer: nonce, proof      client: proof      peer: 1, with the segment over Unix
     then, for each value: a frame that asks, a frame that answers, data in chunks, each with its checksum
+
+A peer with TLS has all of this inside TLS on its socket for the network.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import mmap
 import os
@@ -220,6 +223,15 @@ def receive_into(sock: socket.socket, view: memoryview) -> None:
         if not count:
             raise ConnectionResetError("the other side is gone")
         view = view[count:]
+
+
+def shut(*sockets: socket.socket) -> None:
+    """Have whoever reads or writes on them, on other threads, fail."""
+    for each in sockets:
+        with contextlib.suppress(OSError):
+            # Not SSLSocket's own method: it takes the encryption off first, and a thread that is in the middle of
+            # sending would go on without.
+            socket.socket.shutdown(each, socket.SHUT_RDWR)
 
 
 def _check(room: Sequence[memoryview], expected: bytes) -> None:
