@@ -13,6 +13,7 @@ import pytest
 from blazen_nb import PeerClient
 from tests.faults.memory import MIB, taken
 from tests.faults.scale import scale
+from tests.peer.certificates import Authority
 from tests.peer.processes import PeerProcess
 
 if sys.platform != "linux":
@@ -27,10 +28,16 @@ SLACK = 32 * MIB
 numpy = pytest.importorskip("numpy")
 
 
-@pytest.fixture(scope="module")
-def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, str]]:
+@pytest.fixture(scope="module", params=["plain", "tls"])
+def peer(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[int, str]]:
     """A peer process, its ID and address."""
-    with PeerProcess(tmp_path_factory.mktemp("peer"), "127.0.0.1:0") as peer:
+    folder, options = tmp_path_factory.mktemp("peer"), list[str]()
+    if request.param == "tls":
+        shown = Authority(folder, "CA").pair("peer")
+        options = ["--tls-cert", str(shown.pem), "--tls-key", str(shown.key)]
+    with PeerProcess(folder, "127.0.0.1:0", *options) as peer:
         resource.prlimit(peer.process.pid, resource.RLIMIT_AS, (SIZE + ROOM, SIZE + ROOM))
         yield peer.process.pid, peer.address
 
@@ -51,6 +58,7 @@ def test_a_large_value_crosses_both_ways_with_little_memory_beside_it(
         assert here < 0.2 * SIZE + SLACK
         assert SIZE * 0.7 < there < 1.2 * SIZE + SLACK
         back, (here, there) = taken((os.getpid(), pid), ref.fetch)
+        assert len(client._link.refs.sockets._idle) == (way != "grpc")
         assert SIZE * 0.7 < here < 1.2 * SIZE + SLACK
         assert there < 0.2 * SIZE + SLACK
         assert numpy.array_equal(back, value) if kind == "array" else back == value
