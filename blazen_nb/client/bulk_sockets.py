@@ -21,6 +21,7 @@ from blazen_nb.wire.bulk_socket import (
     Carrier,
     Inline,
     Segment,
+    Stream,
     is_own_user,
     is_segment,
     proof,
@@ -30,6 +31,7 @@ from blazen_nb.wire.bulk_socket import (
     send_frame,
     shut,
 )
+from blazen_nb.wire.bulk_tls import TlsStream
 from blazen_nb.wire.tls import ClientTls
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
@@ -47,8 +49,11 @@ _IDLE = 2
 class BulkConnection:
     """A connection that has been let in."""
 
-    def __init__(self, sock: socket.socket, carrier: Carrier, key_id: bytes) -> None:
+    def __init__(
+        self, sock: socket.socket, stream: Stream, carrier: Carrier, key_id: bytes
+    ) -> None:
         self.socket = sock
+        self.stream = stream
         self.carrier = carrier
         self.key_id = key_id
 
@@ -86,12 +91,12 @@ class BulkConnection:
         Raises:
             BlazenError: It refuses.
         """
-        send_frame(self.socket, kind, request)
+        send_frame(self.stream, kind, request)
         return chunk_of(self.answer()).rest
 
     def answer(self) -> bytes:
         """The peer's next word; blocks."""
-        return receive_frame(self.socket)[1]
+        return receive_frame(self.stream)[1]
 
     def shut(self) -> None:
         """Have whoever reads or writes on it fail."""
@@ -167,18 +172,14 @@ def _tried(
 ) -> BulkConnection | None:
     sock: socket.socket | None = None
     try:
-        if isinstance(where, tuple):
-            sock = socket.create_connection(where, _CONNECT_SECONDS)
-            if tls is not None:
-                sock = tls.context().wrap_socket(sock, server_hostname=where[0])
-        else:
-            sock = socket.socket(socket.AF_UNIX)
-            sock.settimeout(_CONNECT_SECONDS)
-            sock.connect(where)
-        carrier = _greeted(sock, offer)
+        stream: Stream
+        sock = stream = _connected(where)
+        if isinstance(where, tuple) and tls is not None:
+            stream = TlsStream(sock, tls.context(), where[0])
+        carrier = _greeted(sock, stream, offer)
         if carrier is not None:
             sock.settimeout(STALLED_SECONDS)
-            return BulkConnection(sock, carrier, offer.key_id)
+            return BulkConnection(sock, stream, carrier, offer.key_id)
     except OSError:
         pass
     if sock is not None:
@@ -186,20 +187,31 @@ def _tried(
     return None
 
 
-def _greeted(sock: socket.socket, offer: pb.BulkOffer) -> Carrier | None:
+def _connected(where: str | tuple[str, int]) -> socket.socket:
+    if isinstance(where, tuple):
+        sock = socket.create_connection(where, _CONNECT_SECONDS)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(_CONNECT_SECONDS)
+    sock.connect(where)
+    return sock
+
+
+def _greeted(sock: socket.socket, stream: Stream, offer: pb.BulkOffer) -> Carrier | None:
     """How data travels; None where it is not the peer that answers, or its memory cannot be used."""
     is_unix = sock.family == socket.AF_UNIX
     if is_unix and not is_own_user(sock):
         return None
     nonce = os.urandom(ID_BYTES)
-    sock.sendall(MAGIC + offer.key_id + nonce)
-    their_nonce = receive_exactly(sock, ID_BYTES)
-    shown = receive_exactly(sock, PROOF_BYTES)
+    stream.sendall(MAGIC + offer.key_id + nonce)
+    their_nonce = receive_exactly(stream, ID_BYTES)
+    shown = receive_exactly(stream, PROOF_BYTES)
     if not same_proof(shown, proof(offer.key, b"peer", nonce, their_nonce)):
         return None
-    sock.sendall(proof(offer.key, b"client", nonce, their_nonce))
+    stream.sendall(proof(offer.key, b"client", nonce, their_nonce))
     if not is_unix:
-        return Inline(sock) if receive_exactly(sock, 1) == b"\1" else None
+        return Inline(stream) if receive_exactly(stream, 1) == b"\1" else None
     _, descriptors, _, _ = socket.recv_fds(sock, 1, 1)
     try:
         if len(descriptors) == 1 and is_segment(descriptors[0]):

@@ -31,6 +31,7 @@ from blazen_nb.wire.bulk_socket import (
     Carrier,
     Inline,
     Segment,
+    Stream,
     is_own_user,
     new_segment,
     proof,
@@ -40,6 +41,7 @@ from blazen_nb.wire.bulk_socket import (
     send_frame,
     shut,
 )
+from blazen_nb.wire.bulk_tls import TlsStream
 from blazen_nb.wire.messages import refusal_of
 from blazen_nb.wire.tls import ServerTls
 from blazen_nb.wire.v1 import kernel_pb2 as pb
@@ -110,28 +112,17 @@ class BulkListener:
             except OSError:  # too many files: those who wait are served when some are closed
                 await asyncio.sleep(0.1)
                 continue
-            if len(self._open) >= CONNECTIONS:
-                connection.close()
-                continue
-            if tls is not None:
-                try:
-                    connection = tls.wrap_socket(
-                        connection, server_side=True, do_handshake_on_connect=False
-                    )
-                except OSError:  # it has left already
+            with self._lock:
+                if len(self._open) >= CONNECTIONS:
+                    connection.close()
                     continue
-            self._begin(connection)
+                self._open[connection] = b""
+            thread = threading.Thread(
+                target=self._serve, args=(connection, tls), name="blazen-bulk", daemon=True
+            )
+            self._threads.add(thread)
+            thread.start()
             loop.call_later(_GREETING_SECONDS, self._end_stranger, connection)
-
-    def _begin(self, connection: socket.socket) -> None:
-        connection.setblocking(True)
-        with self._lock:
-            self._open[connection] = b""
-        thread = threading.Thread(
-            target=self._serve, args=(connection,), name="blazen-bulk", daemon=True
-        )
-        self._threads.add(thread)
-        thread.start()
 
     def _end_stranger(self, connection: socket.socket) -> None:
         with self._lock:
@@ -165,17 +156,17 @@ class BulkListener:
 
     # --- one connection, on its thread -----------------------------------------------------------------------
 
-    def _serve(self, connection: socket.socket) -> None:
+    def _serve(self, connection: socket.socket, tls: ssl.SSLContext | None) -> None:
         carrier: Carrier | None = None
         try:
-            if isinstance(connection, ssl.SSLSocket):
-                connection.do_handshake()
-            identity, carrier = self._greeted(connection)
+            connection.setblocking(True)
+            stream = connection if tls is None else TlsStream(connection, tls, None)
+            identity, carrier = self._greeted(connection, stream)
             while True:
                 connection.settimeout(None)  # the client keeps it for its next value
-                kind, message = receive_frame(connection)
+                kind, message = receive_frame(stream)
                 connection.settimeout(STALLED_SECONDS)
-                _KINDS[kind](self, connection, carrier, identity, message)
+                _KINDS[kind](self, stream, carrier, identity, message)
         except _GONE as error:
             _log.debug("a connection for values ends: %s", type(error).__name__)
         except Exception:
@@ -188,7 +179,7 @@ class BulkListener:
             connection.close()
             self._threads.discard(threading.current_thread())
 
-    def _greeted(self, connection: socket.socket) -> tuple[str, Carrier]:
+    def _greeted(self, connection: socket.socket, stream: Stream) -> tuple[str, Carrier]:
         """Whose connection it is, and how its data travels.
 
         Raises:
@@ -197,49 +188,45 @@ class BulkListener:
         is_unix = connection.family == socket.AF_UNIX
         if is_unix and not is_own_user(connection):
             raise ValueError("another user")
-        greeting = receive_exactly(connection, len(MAGIC) + 2 * ID_BYTES)
+        greeting = receive_exactly(stream, len(MAGIC) + 2 * ID_BYTES)
         key_id, nonce = greeting[len(MAGIC) : -ID_BYTES], greeting[-ID_BYTES:]
         if not greeting.startswith(MAGIC) or key_id not in self._keys:
             raise ValueError("not a client")
         key, identity = self._keys[key_id]
         own_nonce = os.urandom(ID_BYTES)
-        connection.sendall(own_nonce + proof(key, b"peer", nonce, own_nonce))
-        shown = receive_exactly(connection, PROOF_BYTES)
+        stream.sendall(own_nonce + proof(key, b"peer", nonce, own_nonce))
+        shown = receive_exactly(stream, PROOF_BYTES)
         if not same_proof(shown, proof(key, b"client", nonce, own_nonce)):
             raise ValueError("without the key")
         with self._lock:
             self._open[connection] = key_id
         if key_id not in self._keys:
             raise ValueError("its session has ended")
-        return identity, _with_segment(connection) if is_unix else _in_line(connection)
+        return identity, _with_segment(connection) if is_unix else _in_line(connection, stream)
 
-    def _get(
-        self, connection: socket.socket, carrier: Carrier, identity: str, message: bytes
-    ) -> None:
+    def _get(self, stream: Stream, carrier: Carrier, identity: str, message: bytes) -> None:
         asked = pb.GetRequest.FromString(message)
         try:
             outgoing = self._values.outgoing(identity, asked)
         except Exception as error:
-            _answer(connection, pb.ValueChunk(refusal=refusal_of(error)))
+            _answer(stream, pb.ValueChunk(refusal=refusal_of(error)))
             return
         self._parts.outgoing.enter(outgoing)
         try:
             bulk = outgoing.bulk
-            _answer(connection, pb.ValueChunk(header=header_of(bulk)))
+            _answer(stream, pb.ValueChunk(header=header_of(bulk)))
             for at in range(asked.offset, bulk.size, CHUNK_BYTES):
                 carrier.send(bulk.span(at, at + CHUNK_BYTES))
             carrier.sent()
         finally:
             self._parts.outgoing.leave(outgoing)
 
-    def _put(
-        self, connection: socket.socket, carrier: Carrier, identity: str, message: bytes
-    ) -> None:
+    def _put(self, stream: Stream, carrier: Carrier, identity: str, message: bytes) -> None:
         header = chunk_of(message).rest.header
         try:
             with self._values.taking(identity, header) as incoming:
                 writer, reader = incoming.claim(), incoming.reader
-                _answer(connection, pb.ValueChunk(offset=incoming.arrived))
+                _answer(stream, pb.ValueChunk(offset=incoming.arrived))
                 if reader is not None:
                     _receive(carrier, incoming, reader, writer)
                 try:
@@ -247,12 +234,12 @@ class BulkListener:
                 except Exception as error:
                     self._parts.incoming.drop(identity, header.upload)
                     reply = pb.PutReply(refusal=refusal_of(error))
-                _answer(connection, reply)
+                _answer(stream, reply)
         except BlazenError as error:
-            _answer(connection, pb.ValueChunk(refusal=refusal_of(error)))
+            _answer(stream, pb.ValueChunk(refusal=refusal_of(error)))
 
 
-_KINDS: dict[bytes, Callable[[BulkListener, socket.socket, Carrier, str, bytes], None]] = {
+_KINDS: dict[bytes, Callable[[BulkListener, Stream, Carrier, str, bytes], None]] = {
     b"G": BulkListener._get,
     b"P": BulkListener._put,
 }
@@ -273,13 +260,14 @@ def _receive(carrier: Carrier, incoming: Incoming, reader: BulkReader, writer: o
         raise ConnectionAbortedError(str(error)) from None
 
 
-def _answer(connection: socket.socket, message: pb.ValueChunk | pb.PutReply) -> None:
-    send_frame(connection, b"A", message.SerializeToString())
+def _answer(stream: Stream, message: pb.ValueChunk | pb.PutReply) -> None:
+    send_frame(stream, b"A", message.SerializeToString())
 
 
-def _in_line(connection: socket.socket) -> Carrier:
-    connection.sendall(b"\1")
-    return Inline(connection)
+def _in_line(connection: socket.socket, stream: Stream) -> Carrier:
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    stream.sendall(b"\1")
+    return Inline(stream)
 
 
 def _with_segment(connection: socket.socket) -> Carrier:

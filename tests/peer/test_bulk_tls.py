@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from blazen_nb import PeerClient, PeerServer
 from blazen_nb.client import bulk_sockets
 from blazen_nb.client.bulk_sockets import BulkConnection
 from blazen_nb.wire import bulk_socket
+from blazen_nb.wire.bulk_tls import TlsStream
 from blazen_nb.wire.tls import ClientTls, ServerTls
 from tests.faults.road import road
 from tests.forwarder import forwarded
@@ -93,8 +93,8 @@ def test_values_travel_in_tls_1_3(
         with connected(shown, trusted) as (client, _):
             assert (client.put(value).fetch() == value).all()
             (connection,) = idle(client)
-            assert isinstance(connection.socket, ssl.SSLSocket)
-            assert connection.socket.version() == "TLSv1.3"
+            assert isinstance(connection.stream, TlsStream)
+            assert connection.stream._tls.version() == "TLSv1.3"
 
 
 def test_a_client_believes_only_a_certificate_that_grpc_believes(
@@ -245,25 +245,3 @@ def test_a_connection_that_is_shut_wakes_its_reader(tls: ServerTls, ca: Authorit
         assert not reader.is_alive()
         assert len(ends) == 1
         connection.close()
-
-
-def test_who_sends_while_a_connection_is_shut_never_goes_on_without_encryption(
-    tls: ServerTls, mine: ClientTls, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The moment before the system shuts the connection, made as long as it takes to send something.
-    word = b"forty-two bytes that nobody else may read!"
-    here, there = socket.socketpair()
-    with here, there:
-        peer = threading.Thread(
-            target=lambda: tls.context().wrap_socket(there.dup(), server_side=True).close()
-        )
-        peer.start()
-        encrypted = mine.context().wrap_socket(here, server_hostname="localhost")
-        peer.join()
-        with encrypted:
-            monkeypatch.setattr(socket.socket, "shutdown", lambda *_: None)
-            bulk_socket.shut(encrypted)
-            encrypted.sendall(word)
-            there.settimeout(5)
-            assert len(heard := there.recv(4096)) > len(word)
-            assert word not in heard
