@@ -27,11 +27,14 @@ class AsyncRefCalls(KnownPeer):
     async def _ask(self, answer: str, *, urgent: bool = False, **request: Any) -> Any:
         raise NotImplementedError
 
-    async def put(self, value: Any) -> RemoteRef:
+    async def put(self, value: Any, *, copy: bool = False) -> RemoteRef:
         """Send a value to the peer, which keeps it for this session; any number of runs there can use it.
 
         A peer in this very process keeps the object itself. Elsewhere each call makes an object of its own there. Where a large value equals one that was put before, and whose
         RemoteRef is still held, the peer copies that one instead of being sent it again, unless it was changed there.
+
+        Args:
+            copy: Have a copy kept in this process, too.
 
         Raises:
             EncodeError: It cannot travel.
@@ -40,7 +43,7 @@ class AsyncRefCalls(KnownPeer):
         """
         self._link.check_open()
         require_sessions(self._link, "put()")
-        here = self._link.refs.here
+        here = None if copy else self._link.refs.here
         if here is not None:
             return self._link.refs.known(here.keep(value))
         bulk = await asyncio.to_thread(_bulk, value, self._link)
@@ -94,11 +97,11 @@ class RefCalls(KnownPeer):
     def _ask(self, answer: str, *, urgent: bool = False, **request: Any) -> Any:
         raise NotImplementedError
 
-    def put(self, value: Any) -> RemoteRef:
+    def put(self, value: Any, *, copy: bool = False) -> RemoteRef:
         """See ``AsyncPeerClient.put``."""
         self._link.check_open()
         require_sessions(self._link, "put()")
-        here = self._link.refs.here
+        here = None if copy else self._link.refs.here
         if here is not None:
             return self._link.refs.known(here.keep(value))
         progress = _progress(value, self._link)

@@ -71,6 +71,13 @@ def test_a_peer_that_hands_nothing_over_copies(peer: LocalPeer) -> None:
         peer.client.put(Thing("stays"))
 
 
+def test_a_copy_is_kept_where_one_is_asked_for(here: LocalPeer) -> None:
+    value = [1, 2]
+    copied = here.client.put(value, copy=True).fetch()
+    assert copied == value
+    assert copied is not value
+
+
 def test_the_bytes_for_other_clients_are_the_codecs(here: LocalPeer) -> None:
     ref = here.client.put(b"raw")
     assert ref.fetch_bytes() == b"raw"
