@@ -46,8 +46,15 @@ types: $(BIN)/.test  ## mypy strict on the package and its tests
 contracts: $(BIN)/.test  ## which layer may import which
 	$(BIN)/lint-imports
 
+# In two lanes: kernels and browsers mostly wait. The second lane's output comes when the first has ended.
 unit: $(BIN)/.test kernels  ## all tests but the notebooks; ARGS="tests/unit -k reducer" narrows it
+ifeq ($(ARGS),tests)
+	@mkdir -p build; $(BIN)/pytest -p no:cacheprovider tests/notebook >build/notebook-tests.log 2>&1 & lane=$$!; \
+		$(BIN)/pytest tests --ignore=tests/notebook; status=$$?; \
+		wait $$lane || status=$$?; cat build/notebook-tests.log; exit $$status
+else
 	$(BIN)/pytest $(ARGS)
+endif
 
 faults: $(BIN)/.test  ## the tests that break connections and processes, in their full length
 	BLAZEN_NB_FAULTS=full $(BIN)/pytest -s -o timeout=600 -o faulthandler_timeout=0 tests/faults tests/journal
