@@ -23,7 +23,7 @@ export PROTO_PYTHON ?= $(wildcard $(CURDIR)/$(PROTO_VENV)/bin/python)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint types contracts unit faults kernels notebooks bench proto proto-tools peer-venvs binder clean
+.PHONY: help demo test lint types contracts unit faults kernels notebooks bench proto proto-tools peer-venvs torch binder clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | \
@@ -77,6 +77,9 @@ proto: proto-tools  ## generate the stubs from proto/ with the pinned tool
 		--grpc_python_out=. $$(cd proto && find . -name '*.proto' | sed 's|^\./||' | sort)
 
 proto-tools: $(PROTO_VENV)/.made  ## the generator's own environment; with it the stubs are tested too
+
+torch: $(BIN)/.test  ## PyTorch, large on a machine with GPUs; with it the tests of tensors run
+	$(BIN)/python $(PIP) -c constraints.txt torch
 
 peer-venvs: $(BIN)/python  ## environments of the other Pythons on this machine; with them peers of those are tested too
 	$(BIN)/python tests/peer/pythons.py
