@@ -18,7 +18,8 @@ from blazen_nb.errors import EncodeError, SessionRefError, ValidationError
 from blazen_nb.render.static import is_static
 from blazen_nb.shipping.described import RefInfo
 from blazen_nb.shipping.diversion import REF, Leaf
-from blazen_nb.shipping.part_keys import key_text
+from blazen_nb.shipping.part_keys import key_text, part_of
+from blazen_nb.wire.in_process import Objects, objects_of
 from blazen_nb.wire.ref_messages import ref_message, ref_of_leaf
 
 if TYPE_CHECKING:
@@ -86,6 +87,16 @@ class RemoteRef(Ref):
         return self._info.lifetime
 
     @property
+    def run_id(self) -> str | None:
+        """The run that made it; None where it was put, or where that is not known."""
+        return self._info.run_id or None
+
+    @property
+    def holder(self) -> str:
+        """What the client calls itself that the peer keeps it for; empty for one without a session."""
+        return self._info.holder
+
+    @property
     def created_at(self) -> float:
         """When it was made, in seconds since the epoch."""
         return self._info.created_at
@@ -98,7 +109,7 @@ class RemoteRef(Ref):
     def fetch(self, *key: Any) -> Any:
         """A copy of the value, here; with a key, of ``value[key]`` only. Blocks, and may be interrupted.
 
-        The part is taken out on the peer, and nothing else travels: ``ref.fetch(slice(0, 10))``,
+        Where the peer is in this very process, it is the object itself, or ``value[key]`` of it, and no copy. The part is taken out on the peer, and nothing else travels: ``ref.fetch(slice(0, 10))``,
         ``ref.fetch(numpy.s_[:10, 3])``, ``ref.fetch("price")``.
 
         Args:
@@ -110,16 +121,20 @@ class RemoteRef(Ref):
             EncodeError: It cannot travel.
             ShippingError: It is pickled, and this client does not trust the peer.
         """
-        progress = self._progress()
-        fetching = fetch_value(self._fetched_over(), self.uuid, progress, _part(key))
-        reader = run_shown(self._link.io, fetching, progress)
+        link, part, progress = self._fetched_over(), _part(key), self._progress()
+        if (here := link.refs.here) is not None:
+            return _part_here(here.find(self.uuid), part)
+        fetching = fetch_value(link, self.uuid, progress, part)
+        reader = run_shown(link.io, fetching, progress)
         return reader.value(trusted=self._link.refs.trusted)
 
     async def afetch(self, *key: Any) -> Any:
         """As ``fetch``, for code that awaits."""
-        progress = self._progress()
-        fetching = fetch_value(self._fetched_over(), self.uuid, progress, _part(key))
-        reader = await await_shown(self._link.io, fetching, progress)
+        link, part, progress = self._fetched_over(), _part(key), self._progress()
+        if (here := link.refs.here) is not None:
+            return _part_here(here.find(self.uuid), part)
+        fetching = fetch_value(link, self.uuid, progress, part)
+        reader = await await_shown(link.io, fetching, progress)
         return await asyncio.to_thread(reader.value, trusted=self._link.refs.trusted)
 
     def fetch_bytes(self) -> bytes:
@@ -215,6 +230,9 @@ class RemoteRef(Ref):
             owner=self.owner,
             lifetime=self.lifetime,
             created_at=self.created_at,
+            run_id=self.run_id or "",
+            holder=self.holder,
+            is_here=self._link.refs.here is not None,
             is_released=self._released,
         )
 
@@ -237,6 +255,12 @@ class LinkRefs:
         self._link = weakref.ref(link)
         self._known: WeakValueDictionary[str, RemoteRef] = WeakValueDictionary()
         self._lock = threading.Lock()
+
+    @property
+    def here(self) -> Objects | None:
+        """The objects themselves, where the peer is in this process."""
+        link = self._link()
+        return None if link is None else objects_of(link.welcome.resume_secret)
 
     def known(self, info: RefInfo) -> RemoteRef:
         """The RemoteRef of a value: one object for as long as somebody holds it."""
@@ -292,6 +316,10 @@ def _part(key: tuple[Any, ...]) -> str:
             "fetch() takes one key; for several axes give a tuple, numpy.s_[0, 1]"
         )
     return key_text(key[0]) if key else ""
+
+
+def _part_here(value: Any, part: str) -> Any:
+    return part_of(value, part) if part else value
 
 
 def _release(link: weakref.ref[PeerLink], uuid: str) -> None:

@@ -132,7 +132,8 @@ def _send_ahead(
     ahead = needs.ahead()
     if ahead.names or ahead.modules:
         client.send_code(ahead.bundle())
-    refs = {name: client.put(user_ns[name]) for name in needs.pushed}
+    # Copies, in this process too: an instance must be of the class that its peer knows by that name.
+    refs = {name: client.put(user_ns[name], copy=True) for name in needs.pushed}
     return {name: (ref, encode(ref, diversion=client.ref_leaves)) for name, ref in refs.items()}
 
 
