@@ -64,7 +64,7 @@ def connected(
     shown: ServerTls, trusted: ClientTls, where: str = "127.0.0.1:0"
 ) -> Iterator[tuple[PeerClient, int]]:
     """A client whose values go over the network, and the peer's port for them."""
-    with PeerServer("gpu-box", tls=shown, token=TOKEN) as server:
+    with PeerServer("gpu-box", tls=shown, token=TOKEN, hand_over=False) as server:
         port = server.start(where).rpartition(":")[2]
         with PeerClient.connect(f"https://127.0.0.1:{port}", token=TOKEN, tls=trusted) as client:
             client._link.refs.sockets.ways = ("tcp",)
