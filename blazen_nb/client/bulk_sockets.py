@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import sys
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from blazen_nb.client.link import PeerLink
 
 T = TypeVar("T")
+
+_log = logging.getLogger("blazen_nb.client")
 
 _CONNECT_SECONDS = 1.0
 """For a port that a firewall swallows; then it is not tried again in this session."""
@@ -180,8 +183,8 @@ def _tried(
         if carrier is not None:
             sock.settimeout(STALLED_SECONDS)
             return BulkConnection(sock, stream, carrier, offer.key_id)
-    except OSError:
-        pass
+    except OSError as error:
+        _log.debug("no connection for values beside gRPC: %s", error)
     if sock is not None:
         sock.close()
     return None
