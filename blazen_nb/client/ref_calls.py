@@ -14,6 +14,7 @@ from blazen_nb.client.link import PeerLink
 from blazen_nb.client.memory import PeerMemory, RefList, memory_of
 from blazen_nb.client.refs import RemoteRef
 from blazen_nb.client.transfer_progress import Progress, await_shown, run_shown
+from blazen_nb.client.transferring import acopy_of, copy_of
 from blazen_nb.errors import ValidationError
 from blazen_nb.shipping.bulk import Bulk, encode_bulk
 from blazen_nb.wire.device_messages import devices_of
@@ -33,13 +34,21 @@ class AsyncRefCalls(KnownPeer):
         Each call makes an object of its own there. Where a large value equals one that was put before, and whose
         RemoteRef is still held, the peer copies that one instead of being sent it again, unless it was changed there.
 
+        Args:
+            value: Also a RemoteRef: of this peer, which then copies its value; or of another one, from which a copy
+                comes here through this client, in pieces and unopened. That ref stays as it is, until it is released.
+
         Raises:
             EncodeError: It cannot travel.
+            ShippingError: It is behind a ref and pickled, and this client does not trust the peer of that.
+            SessionRefError: It is behind a ref that was released, or whose peer was restarted.
             LimitError: It is larger than the peer takes.
             UnsupportedError: The peer speaks only Blazen's own wire.
         """
         self._link.check_open()
         require_sessions(self._link, "put()")
+        if isinstance(value, RemoteRef):
+            return await acopy_of(value, self._link)
         bulk = await asyncio.to_thread(_bulk, value, self._link)
         progress = _progress(value, self._link)
         return await await_shown(self._io, _put(bulk, self._link, progress), progress)
@@ -93,6 +102,8 @@ class RefCalls(KnownPeer):
         """See ``AsyncPeerClient.put``."""
         self._link.check_open()
         require_sessions(self._link, "put()")
+        if isinstance(value, RemoteRef):
+            return copy_of(value, self._link)
         progress = _progress(value, self._link)
         sending = _put(_bulk(value, self._link), self._link, progress)
         return run_shown(self._io, sending, progress)

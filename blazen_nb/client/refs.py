@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from blazen_nb.client.link import PeerLink
 
 
+_SEND_A_COPY = "add --transfer to a cell's line, or transfer=True to a call, and a copy goes there; or fetch() it and send the value"
+
+
 class RemoteRef(Ref):
     """A value that stays on the peer where it was made; results, outputs and ``put`` give them.
 
     In the input of a run on that peer, and in a cell that reads the variable, it stands for the object itself, with
-    no transfer. ``fetch()`` brings a copy here. ``release()``, or the end of a ``with`` block, lets the peer drop the
+    no transfer. ``put(ref)`` of another peer's client makes a copy there. ``fetch()`` brings a copy here. ``release()``, or the end of a ``with`` block, lets the peer drop the
     value; one that the peer kept by itself, because it was too large to come along, also goes when nobody here holds
     its RemoteRef any more. Thread-safe.
     """
@@ -111,21 +114,21 @@ class RemoteRef(Ref):
             ShippingError: It is pickled, and this client does not trust the peer.
         """
         progress = self._progress()
-        fetching = fetch_value(self._fetched_over(), self.uuid, progress, _part(key))
+        fetching = fetch_value(self.link(), self.uuid, progress, _part(key))
         reader = run_shown(self._link.io, fetching, progress)
         return reader.value(trusted=self._link.refs.trusted)
 
     async def afetch(self, *key: Any) -> Any:
         """As ``fetch``, for code that awaits."""
         progress = self._progress()
-        fetching = fetch_value(self._fetched_over(), self.uuid, progress, _part(key))
+        fetching = fetch_value(self.link(), self.uuid, progress, _part(key))
         reader = await await_shown(self._link.io, fetching, progress)
         return await asyncio.to_thread(reader.value, trusted=self._link.refs.trusted)
 
     def fetch_bytes(self) -> bytes:
         """What the codec of its type tag makes of the value: what other clients of the peer get."""
         progress = self._progress()
-        fetching = fetch_bytes(self._fetched_over(), self.uuid, progress)
+        fetching = fetch_bytes(self.link(), self.uuid, progress)
         return run_shown(self._link.io, fetching, progress)
 
     def release(self) -> None:
@@ -140,31 +143,42 @@ class RemoteRef(Ref):
         Raises:
             SessionRefError: It belongs to another peer, or was released.
         """
-        mine, theirs = self._info, link.welcome
-        if mine.incarnation != theirs.incarnation:
-            where = (
-                f"peer {theirs.node_id}"
-                if theirs.node_id != mine.node_id
-                else f"this run of peer {theirs.node_id}, which was restarted since"
-            )
-            raise SessionRefError(
-                f"the {self.type_name} behind a RemoteRef belongs to peer {mine.node_id} and cannot be used on {where}; "
-                "fetch() it first, and send the value"
-            )
+        if not self.is_on(link):
+            raise SessionRefError(self._elsewhere(link.node_id))
         self._check_kept()
-        return REF, ref_message(mine).SerializeToString()
+        return REF, ref_message(self._info).SerializeToString()
 
-    def _progress(self) -> Progress:
-        return Progress(f"{self.type_name} from {self.owner}")
+    def is_on(self, link: PeerLink) -> bool:
+        """Whether its value is on the peer of this connection."""
+        return self._info.incarnation == link.welcome.incarnation
 
-    def _fetched_over(self) -> PeerLink:
+    def link(self) -> PeerLink:
+        """The connection that its value can be fetched over.
+
+        Raises:
+            SessionRefError: It was released, or its peer was restarted.
+        """
         self._check_kept()
-        if self._info.incarnation != self._link.welcome.incarnation:
+        if not self.is_on(self._link):
             raise SessionRefError(
                 f"the {self.type_name} on peer {self.owner} is gone: the peer was restarted; make it again"
             )
         self._link.check_open()  # the I/O loop may have ended with the connection
         return self._link
+
+    def _elsewhere(self, node_id: str) -> str:
+        where, advice = f"peer {node_id}", _SEND_A_COPY
+        if node_id == self.owner:
+            where = f"another peer named {node_id}"
+            if not self._link.is_open or not self.is_on(self._link):
+                where, advice = (
+                    f"this run of peer {node_id}, which was restarted since",
+                    "make it again",
+                )
+        return f"the {self.type_name} behind a RemoteRef belongs to peer {self.owner} and cannot be used on {where}; {advice}"
+
+    def _progress(self) -> Progress:
+        return Progress(f"{self.type_name} from {self.owner}")
 
     def _check_kept(self) -> None:
         if self._released:
