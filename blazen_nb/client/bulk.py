@@ -224,14 +224,15 @@ async def upload(
         BlazenError: As for ``send_value``.
     """
     header.session_id, header.upload = link.session_id, os.urandom(16)
-    at, retry = 0, Retry(link)
+    at, retry, given_up = 0, Retry(link), True
     try:
         while True:
             try:
                 reply = await send(header, at)
                 if reply.HasField("refusal"):
                     raise refused_with(reply.refusal.kind, reply.refusal.message)
-                return ref_of(reply.ref)
+                info, given_up = ref_of(reply.ref), False
+                return info
             except TransportError as broken:
                 await retry.pause(broken)
                 arrived = await _arrived(link, header.upload, retry)
@@ -239,7 +240,7 @@ async def upload(
                     retry.progressed()
                 at = arrived
     finally:
-        forget(link, header.upload)
+        forget(link, header.upload, given_up=given_up)
 
 
 async def _sent(
@@ -306,7 +307,11 @@ async def _chunks(
         progress.done = min(at + CHUNK_BYTES, bulk.size)
 
 
-def forget(link: PeerLink, transfer_id: bytes) -> None:
-    """Nobody goes on with this transfer: the peer need not keep anything of it."""
+def forget(link: PeerLink, transfer_id: bytes, *, given_up: bool = False) -> None:
+    """Nobody goes on with this transfer: the peer need not keep anything of it.
+
+    Args:
+        given_up: Of an upload: nor of its value, should that have arrived.
+    """
     if link.is_open and link.welcome.version:  # one without sends a value in one answer
-        link.tell(drop_transfers=pb.DropTransfers(ids=[transfer_id]))
+        link.tell(drop_transfers=pb.DropTransfers(ids=[transfer_id], given_up=given_up))

@@ -88,8 +88,10 @@ class BulkValues:
             assert reader is not None
             reader.finish()
             value = reader.value(trusted=self._parts.accepts_code, home=incoming.scope.home)
-            ref = ref_message(self._parts.refs.info(incoming.scope.keep(value)))
-            incoming.reply, incoming.reader = pb.PutReply(ref=ref), None
+            kept = incoming.scope.keep(value)
+            ref = ref_message(self._parts.refs.info(kept))
+            incoming.is_kept(kept, pb.PutReply(ref=ref))
+        assert incoming.reply is not None
         return incoming.reply
 
     def copied(self, identity: str, header: pb.ValueHeader) -> pb.PutReply:

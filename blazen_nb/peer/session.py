@@ -262,5 +262,7 @@ _HANDLERS: dict[str, Callable[[Session, int, Any], None]] = {
     "start_run": lambda session, *asked: session._starting.start(*asked),
     "list_refs": Session._list_refs,
     "release_refs": Session._release_refs,
-    "drop_transfers": lambda s, _, asked: s._peer.drop_transfers(s.identity, asked.ids),
+    "drop_transfers": lambda s, _, asked: s._peer.drop_transfers(
+        s.identity, asked.ids, given_up=asked.given_up
+    ),
 }

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from blazen_nb.errors import TransportError
-from blazen_nb.peer.refs import RefScope
+from blazen_nb.peer.refs import Kept, RefScope
 from blazen_nb.shipping.bulk import Bulk
 from blazen_nb.shipping.bulk_reader import BulkReader
 from blazen_nb.wire.v1 import kernel_pb2 as pb
@@ -58,6 +58,8 @@ class Incoming:
         self.used_at = 0.0
         self.reply: pb.PutReply | None = None
         """Set once the value is kept: a sender who did not get it asks again."""
+        self._kept: Kept | None = None
+        self._given_up = False
         self._whole = reader.size
         self._writer: object = None
         self._lock = threading.Lock()
@@ -88,6 +90,24 @@ class Incoming:
             if writer is not self._writer or self.reader is None:
                 raise TransportError("an upload goes on over another connection")
             self.reader.took(count)
+
+    def is_kept(self, kept: Kept, reply: pb.PutReply) -> None:
+        """Its value is kept, unless its sender has given it up meanwhile."""
+        with self._lock:
+            self.reply, self.reader, self._kept = reply, None, kept
+            given_up = self._given_up
+        if given_up:
+            self._let_go(kept)
+
+    def give_up(self) -> None:
+        """Nobody will have the answer: the value goes, or will once it is here."""
+        with self._lock:
+            self._given_up, kept = True, self._kept
+        if kept is not None:
+            self._let_go(kept)
+
+    def _let_go(self, kept: Kept) -> None:
+        self.scope.table.release(kept.ref.uuid, self.scope.identity)
 
 
 class Transfers(Generic[T]):
