@@ -1,4 +1,4 @@
-"""How busy a peer's devices are: what its sampler measures, the wire carries, and pictures show."""
+"""How busy a peer's devices are, and who keeps values there: what the peer measures, the wire carries, pictures show."""
 
 from __future__ import annotations
 
@@ -34,3 +34,20 @@ class Devices:
     """Wall clock of the peer, seconds since the epoch."""
     process_memory: int | None = None
     """Bytes of the peer's own process that are resident; None where an older peer does not say it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """The values that a peer keeps for one client on one device, or for all other users together."""
+
+    holder: str
+    """What the client calls itself; empty for calls without a session, and for others."""
+    is_others: bool
+    """Whether they are of other users than the one who asked."""
+    device: str
+    """``cuda:0``; empty for the host's memory."""
+    count: int
+    size: int
+    """Bytes of those whose size is known."""
+    unknown: int
+    """How many have a size that is not known."""

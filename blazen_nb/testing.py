@@ -13,6 +13,8 @@ from blazen_nb.wire.tls import ClientTls, ServerTls
 class LocalPeer:
     """A peer in this process on a free loopback port, and a client that is connected to it.
 
+    Values behind refs are copied over the wire, as with a peer elsewhere, unless ``hand_over`` is True.
+
     Args:
         node_id: The peer's name.
         namespace: The client's namespace; default a private one.
@@ -32,7 +34,7 @@ class LocalPeer:
     def __init__(
         self, node_id: str = "local", *, namespace: str | None = None, **options: Any
     ) -> None:
-        self.server = PeerServer(node_id, **options)
+        self.server = PeerServer(node_id, **{"hand_over": False, **options})
         self._namespace = namespace
         self._token: str | None = options.get("token")
         shown: ServerTls | None = options.get("tls")

@@ -28,7 +28,15 @@ def _with_subclasses(cls: type[BlazenError]) -> list[type[BlazenError]]:
     return [cls, *(found for child in cls.__subclasses__() for found in _with_subclasses(child))]
 
 
-ALL = sorted(set(_with_subclasses(BlazenError)), key=lambda cls: cls.__name__)
+# What the notebook alone raises, if it was loaded, goes no further than its cell.
+ALL = sorted(
+    (
+        cls
+        for cls in set(_with_subclasses(BlazenError))
+        if not cls.__module__.startswith("blazen_nb.notebook.")
+    ),
+    key=lambda cls: cls.__name__,
+)
 
 
 def _make(cls: type[BlazenError]) -> BlazenError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from blazen_nb.client.refs import RemoteRef
-from blazen_nb.devices import Devices
+from blazen_nb.devices import Devices, Holding
 from blazen_nb.render.static import is_static
 
 MOST_LARGEST = 10
@@ -36,6 +36,8 @@ class PeerMemory:
     node_id: str
     devices: Devices
     """``devices.process_memory`` is the peer's resident memory; ``devices.gpus`` has each GPU's, by all processes."""
+    holdings: tuple[Holding, ...]
+    """Who has values kept there: each client of this user and all other users as one, by device, the most first."""
     by_lifetime: dict[str, int]
     """Bytes of the refs of known size that this session can list, by the name of their lifetime."""
     largest: RefList
@@ -51,11 +53,13 @@ class PeerMemory:
         from blazen_nb.render.memory import memory_repr
 
         views = [ref._view() for ref in self.largest]
-        return memory_repr(self.node_id, self.devices, self.by_lifetime, views)
+        return memory_repr(self.node_id, self.devices, self.holdings, self.by_lifetime, views)
 
 
-def memory_of(node_id: str, devices: Devices, refs: Iterable[RemoteRef]) -> PeerMemory:
-    """What the devices and the refs say of a peer's memory."""
+def memory_of(
+    node_id: str, devices: Devices, holdings: tuple[Holding, ...], refs: Iterable[RemoteRef]
+) -> PeerMemory:
+    """What the devices, the holders and the refs say of a peer's memory."""
     by_size = sorted(
         (ref for ref in refs if ref.size is not None), key=lambda ref: -(ref.size or 0)
     )
@@ -65,6 +69,7 @@ def memory_of(node_id: str, devices: Devices, refs: Iterable[RemoteRef]) -> Peer
     return PeerMemory(
         node_id=node_id,
         devices=devices,
+        holdings=holdings,
         by_lifetime=by_lifetime,
         largest=RefList(by_size[:MOST_LARGEST]),
     )

@@ -17,7 +17,7 @@ from blazen_nb.client.transfer_progress import Progress, await_shown, run_shown
 from blazen_nb.client.transferring import acopy_of, copy_of
 from blazen_nb.errors import ValidationError
 from blazen_nb.shipping.bulk import Bulk, encode_bulk
-from blazen_nb.wire.device_messages import devices_of
+from blazen_nb.wire.device_messages import devices_of, holdings_of
 from blazen_nb.wire.ref_messages import ref_of
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
@@ -28,15 +28,17 @@ class AsyncRefCalls(KnownPeer):
     async def _ask(self, answer: str, *, urgent: bool = False, **request: Any) -> Any:
         raise NotImplementedError
 
-    async def put(self, value: Any) -> RemoteRef:
+    async def put(self, value: Any, *, copy: bool = False) -> RemoteRef:
         """Send a value to the peer, which keeps it for this session; any number of runs there can use it.
 
-        Each call makes an object of its own there. Where a large value equals one that was put before, and whose
-        RemoteRef is still held, the peer copies that one instead of being sent it again, unless it was changed there.
+        A peer in this very process keeps the object itself. Elsewhere each call makes an object of its own there.
+        Where a large value equals one that was put before, and whose RemoteRef is still held, the peer copies that one
+        instead of being sent it again, unless it was changed there.
 
         Args:
-            value: Also a RemoteRef: of this peer, which then copies its value; or of another one, from which a copy
-                comes here through this client, in pieces and unopened. That ref stays as it is, until it is released.
+            value: Of a RemoteRef its value is copied: by the peer where it is the peer's own, else from the peer that
+                has it, through this client, in pieces and unopened. That ref stays as it is, until it is released.
+            copy: Have a copy kept in this process, too.
 
         Raises:
             EncodeError: It cannot travel.
@@ -49,6 +51,9 @@ class AsyncRefCalls(KnownPeer):
         require_sessions(self._link, "put()")
         if isinstance(value, RemoteRef):
             return await acopy_of(value, self._link)
+        here = None if copy else self._link.refs.here
+        if here is not None:
+            return self._link.refs.known(here.keep(value))
         bulk = await asyncio.to_thread(_bulk, value, self._link)
         progress = _progress(value, self._link)
         return await await_shown(self._io, _put(bulk, self._link, progress), progress)
@@ -63,13 +68,15 @@ class AsyncRefCalls(KnownPeer):
         return _listed(answer, self._link)
 
     async def memory(self) -> PeerMemory:
-        """What the peer's memory is taken by: its process, its host, each GPU, and the refs of this session.
+        """What the peer's memory is taken by: its process, its host, each GPU, who has values kept, the largest of them.
 
         Raises:
             UnsupportedError: The peer is older than this call, or speaks only Blazen's own wire.
         """
         devices = await self._ask("devices", describe_devices=pb.DescribeDevices())
-        return memory_of(self.node_id, devices_of(devices), await self.refs())
+        holdings = await self._ask("holdings", describe_memory=pb.DescribeMemory())
+        told = devices_of(devices), holdings_of(holdings)
+        return memory_of(self.node_id, *told, await self.refs())
 
     async def deref_session_ref(self, uuid: str | UUID) -> bytes:
         """The bytes that the codec of a value's type tag makes of it, as Blazen's own clients get them.
@@ -98,12 +105,15 @@ class RefCalls(KnownPeer):
     def _ask(self, answer: str, *, urgent: bool = False, **request: Any) -> Any:
         raise NotImplementedError
 
-    def put(self, value: Any) -> RemoteRef:
+    def put(self, value: Any, *, copy: bool = False) -> RemoteRef:
         """See ``AsyncPeerClient.put``."""
         self._link.check_open()
         require_sessions(self._link, "put()")
         if isinstance(value, RemoteRef):
             return copy_of(value, self._link)
+        here = None if copy else self._link.refs.here
+        if here is not None:
+            return self._link.refs.known(here.keep(value))
         progress = _progress(value, self._link)
         sending = _put(_bulk(value, self._link), self._link, progress)
         return run_shown(self._io, sending, progress)
@@ -120,7 +130,8 @@ class RefCalls(KnownPeer):
     def memory(self) -> PeerMemory:
         """See ``AsyncPeerClient.memory``."""
         devices = self._ask("devices", describe_devices=pb.DescribeDevices())
-        return memory_of(self.node_id, devices_of(devices), self.refs())
+        holdings = self._ask("holdings", describe_memory=pb.DescribeMemory())
+        return memory_of(self.node_id, devices_of(devices), holdings_of(holdings), self.refs())
 
     def deref_session_ref(self, uuid: str | UUID) -> bytes:
         """See ``AsyncPeerClient.deref_session_ref``."""

@@ -12,29 +12,28 @@ from weakref import WeakValueDictionary
 from blazen_nb.client.bulk import fetch_bytes, fetch_value
 from blazen_nb.client.bulk_sockets import BulkSockets
 from blazen_nb.client.put_again import PutValues
+from blazen_nb.client.refs_elsewhere import elsewhere
 from blazen_nb.client.transfer_progress import Progress, await_shown, run_shown
 from blazen_nb.engine.refs import Ref
 from blazen_nb.errors import EncodeError, SessionRefError, ValidationError
 from blazen_nb.render.static import is_static
 from blazen_nb.shipping.described import RefInfo
 from blazen_nb.shipping.diversion import REF, Leaf
-from blazen_nb.shipping.part_keys import key_text
+from blazen_nb.shipping.part_keys import key_text, part_of
+from blazen_nb.wire.in_process import Objects, objects_of
 from blazen_nb.wire.ref_messages import ref_message, ref_of_leaf
 
 if TYPE_CHECKING:
     from blazen_nb.client.link import PeerLink
 
 
-_SEND_A_COPY = "add --transfer to a cell's line, or transfer=True to a call, and a copy goes there; or fetch() it and send the value"
-
-
 class RemoteRef(Ref):
     """A value that stays on the peer where it was made; results, outputs and ``put`` give them.
 
     In the input of a run on that peer, and in a cell that reads the variable, it stands for the object itself, with
-    no transfer. ``put(ref)`` of another peer's client makes a copy there. ``fetch()`` brings a copy here. ``release()``, or the end of a ``with`` block, lets the peer drop the
-    value; one that the peer kept by itself, because it was too large to come along, also goes when nobody here holds
-    its RemoteRef any more. Thread-safe.
+    no transfer. ``put(ref)`` of another peer's client makes a copy there. ``fetch()`` brings a copy here.
+    ``release()``, or the end of a ``with`` block, lets the peer drop the value; one that the peer kept by itself,
+    because it was too large to come along, also goes when nobody here holds its RemoteRef any more. Thread-safe.
     """
 
     __slots__ = ("_info", "_link", "_released")
@@ -89,6 +88,16 @@ class RemoteRef(Ref):
         return self._info.lifetime
 
     @property
+    def run_id(self) -> str | None:
+        """The run that made it; None where it was put, or where that is not known."""
+        return self._info.run_id or None
+
+    @property
+    def holder(self) -> str:
+        """What the client calls itself that the peer keeps it for; empty for one without a session."""
+        return self._info.holder
+
+    @property
     def created_at(self) -> float:
         """When it was made, in seconds since the epoch."""
         return self._info.created_at
@@ -101,7 +110,7 @@ class RemoteRef(Ref):
     def fetch(self, *key: Any) -> Any:
         """A copy of the value, here; with a key, of ``value[key]`` only. Blocks, and may be interrupted.
 
-        The part is taken out on the peer, and nothing else travels: ``ref.fetch(slice(0, 10))``,
+        Where the peer is in this very process, it is the object itself, or ``value[key]`` of it, and no copy. The part is taken out on the peer, and nothing else travels: ``ref.fetch(slice(0, 10))``,
         ``ref.fetch(numpy.s_[:10, 3])``, ``ref.fetch("price")``.
 
         Args:
@@ -113,16 +122,20 @@ class RemoteRef(Ref):
             EncodeError: It cannot travel.
             ShippingError: It is pickled, and this client does not trust the peer.
         """
-        progress = self._progress()
-        fetching = fetch_value(self.link(), self.uuid, progress, _part(key))
-        reader = run_shown(self._link.io, fetching, progress)
+        link, part, progress = self.link(), _part(key), self._progress()
+        if (here := link.refs.here) is not None:
+            return _part_here(here.find(self.uuid), part)
+        fetching = fetch_value(link, self.uuid, progress, part)
+        reader = run_shown(link.io, fetching, progress)
         return reader.value(trusted=self._link.refs.trusted)
 
     async def afetch(self, *key: Any) -> Any:
         """As ``fetch``, for code that awaits."""
-        progress = self._progress()
-        fetching = fetch_value(self.link(), self.uuid, progress, _part(key))
-        reader = await await_shown(self._link.io, fetching, progress)
+        link, part, progress = self.link(), _part(key), self._progress()
+        if (here := link.refs.here) is not None:
+            return _part_here(here.find(self.uuid), part)
+        fetching = fetch_value(link, self.uuid, progress, part)
+        reader = await await_shown(link.io, fetching, progress)
         return await asyncio.to_thread(reader.value, trusted=self._link.refs.trusted)
 
     def fetch_bytes(self) -> bytes:
@@ -144,7 +157,8 @@ class RemoteRef(Ref):
             SessionRefError: It belongs to another peer, or was released.
         """
         if not self.is_on(link):
-            raise SessionRefError(self._elsewhere(link.node_id))
+            is_there = self._link.is_open and self.is_on(self._link)
+            raise elsewhere(self.type_name, self.owner, link.node_id, is_there=is_there)
         self._check_kept()
         return REF, ref_message(self._info).SerializeToString()
 
@@ -165,17 +179,6 @@ class RemoteRef(Ref):
             )
         self._link.check_open()  # the I/O loop may have ended with the connection
         return self._link
-
-    def _elsewhere(self, node_id: str) -> str:
-        where, advice = f"peer {node_id}", _SEND_A_COPY
-        if node_id == self.owner:
-            where = f"another peer named {node_id}"
-            if not self._link.is_open or not self.is_on(self._link):
-                where, advice = (
-                    f"this run of peer {node_id}, which was restarted since",
-                    "make it again",
-                )
-        return f"the {self.type_name} behind a RemoteRef belongs to peer {self.owner} and cannot be used on {where}; {advice}"
 
     def _progress(self) -> Progress:
         return Progress(f"{self.type_name} from {self.owner}")
@@ -229,6 +232,9 @@ class RemoteRef(Ref):
             owner=self.owner,
             lifetime=self.lifetime,
             created_at=self.created_at,
+            run_id=self.run_id or "",
+            holder=self.holder,
+            is_here=self._link.refs.here is not None,
             is_released=self._released,
         )
 
@@ -251,6 +257,12 @@ class LinkRefs:
         self._link = weakref.ref(link)
         self._known: WeakValueDictionary[str, RemoteRef] = WeakValueDictionary()
         self._lock = threading.Lock()
+
+    @property
+    def here(self) -> Objects | None:
+        """The objects themselves, where the peer is in this process."""
+        link = self._link()
+        return None if link is None else objects_of(link.welcome.resume_secret)
 
     def known(self, info: RefInfo) -> RemoteRef:
         """The RemoteRef of a value: one object for as long as somebody holds it."""
@@ -306,6 +318,10 @@ def _part(key: tuple[Any, ...]) -> str:
             "fetch() takes one key; for several axes give a tuple, numpy.s_[0, 1]"
         )
     return key_text(key[0]) if key else ""
+
+
+def _part_here(value: Any, part: str) -> Any:
+    return part_of(value, part) if part else value
 
 
 def _release(link: weakref.ref[PeerLink], uuid: str) -> None:

@@ -173,7 +173,8 @@ class _Ahead:
         if first.names or first.modules:
             self._client.send_code(self._others.moved(first.bundle()))
         for name in needs.pushed:
-            self._refs[name] = self._client.put(user_ns[name])
+            # A copy, in this process too: an instance must be of the class that its peer knows by that name.
+            self._refs[name] = self._client.put(user_ns[name], copy=True)
 
     def release(self) -> None:
         """Let go of it."""

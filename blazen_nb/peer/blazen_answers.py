@@ -12,7 +12,7 @@ from blazen_nb.engine.result import bad_end
 from blazen_nb.engine.run import Run
 from blazen_nb.errors import BlazenError, unicode_of
 from blazen_nb.peer.peer_run import PeerRun
-from blazen_nb.peer.refs import Kept, KeptRefs, RefScope
+from blazen_nb.peer.ref_scopes import Kept, KeptRefs, RefScope
 from blazen_nb.shipping.described import marker
 from blazen_nb.shipping.failure import describe_exception
 from blazen_nb.wire.blazen_messages import (

@@ -11,7 +11,7 @@ from blazen_nb.engine.observer import QuietObserver
 from blazen_nb.errors import EncodeError, unicode_of
 from blazen_nb.events import STOP, Event
 from blazen_nb.peer.blazen_answers import PlainJson
-from blazen_nb.peer.refs import RefScope
+from blazen_nb.peer.ref_scopes import RefScope
 from blazen_nb.wire.blazen_messages import SubWorkflowEvent
 
 

@@ -16,7 +16,7 @@ from blazen_nb.peer.blazen_answers import run_response
 from blazen_nb.peer.blazen_events import EventStory
 from blazen_nb.peer.parts import PeerParts
 from blazen_nb.peer.peer_run import PeerRun
-from blazen_nb.peer.refs import RefScope
+from blazen_nb.peer.ref_scopes import RefScope
 from blazen_nb.peer.start_input import start_event
 from blazen_nb.shipping.bulk import encode_raw
 from blazen_nb.wire.blazen_messages import (

@@ -7,7 +7,7 @@ from typing import Any
 
 from blazen_nb.engine.refs import SessionRef
 from blazen_nb.errors import BlazenError, LimitError
-from blazen_nb.peer.refs import Kept, RefScope
+from blazen_nb.peer.ref_scopes import Kept, RefScope
 from blazen_nb.shipping.diversion import REF, Leaf
 from blazen_nb.shipping.values import EncodedValue, encode
 from blazen_nb.wire.ref_messages import ref_message

@@ -54,12 +54,16 @@ class PeerParts:
         accept_code: AcceptCode,
         expose: Mapping[str, Any],
         journal: Journal | None = None,
+        *,
+        hands_over: bool = True,
     ) -> None:
         self.node_id = node_id
         self.limits = limits
         self.version = __version__
         self.incarnation = secrets.token_hex(8)
         """Made anew with each start: a client that meets another one knows the peer was restarted."""
+        self.hands_over = hands_over
+        """Clients in this process get the objects behind refs themselves."""
         self.accepts_code = accept_code == "authenticated"
         self.namespaces = NamespaceTable(limits, expose)
         self.refs = RefTable(node_id, self.incarnation, limits)

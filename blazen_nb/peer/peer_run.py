@@ -11,7 +11,7 @@ from blazen_nb.engine.observer import Observer
 from blazen_nb.engine.run import Run, dashed
 from blazen_nb.engine.waiting import only_waits
 from blazen_nb.peer.namespaces import Namespace
-from blazen_nb.peer.refs import RefScope
+from blazen_nb.peer.ref_scopes import RefScope
 from blazen_nb.peer.run_record import RunRecord
 from blazen_nb.updates import LiveState
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 from blazen_nb.peer.parts import PeerParts
-from blazen_nb.peer.refs import RefScope
+from blazen_nb.peer.ref_scopes import RefScope
 from blazen_nb.peer.run_record import Reader, RunRecord, summary_of
 from blazen_nb.wire.outbox import Outbox
 from blazen_nb.wire.v1 import kernel_pb2 as pb

@@ -15,7 +15,7 @@ from blazen_nb.errors import BlazenError, LimitError, text_of, unicode_of
 from blazen_nb.peer.cells import CellRun
 from blazen_nb.peer.leaving import LeavingValues
 from blazen_nb.peer.peer_run import PeerRun
-from blazen_nb.peer.refs import Kept, KeptRefs, RefScope
+from blazen_nb.peer.ref_scopes import Kept, KeptRefs, RefScope
 from blazen_nb.shipping.described import marker
 from blazen_nb.shipping.environment import python_minor
 from blazen_nb.shipping.failure import describe_exception

@@ -15,7 +15,7 @@ from typing import Any
 
 from blazen_nb.engine.run import dashed
 from blazen_nb.peer.growing import Growing
-from blazen_nb.peer.refs import RefScope
+from blazen_nb.peer.ref_scopes import RefScope
 from blazen_nb.peer.spool import Spool
 from blazen_nb.updates import LiveState, Outcome
 from blazen_nb.wire.limits import Limits

@@ -6,6 +6,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Callable
+from functools import partial
 
 from blazen_nb.engine.graph import Graph
 from blazen_nb.engine.run import Run, dashed
@@ -111,7 +112,7 @@ class RunManager:
             run_id=peer_run.run_id,
             timeout=timeout,
             observer=peer_run.log,
-            make_refs=peer_run.scope.for_run,
+            make_refs=partial(peer_run.scope.for_run, peer_run.run_id),
             gate=peer_run.gate,
         )
         return run

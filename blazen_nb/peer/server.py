@@ -52,6 +52,8 @@ class PeerServer:
         accept_code: ``"authenticated"``: clients may send cells and functions; ``"never"``: only steps registered
             in this process run.
         expose: Objects that every namespace sees under these names: the objects themselves, no copy.
+        hand_over: Clients in this very process get and put the objects behind refs themselves, no copy; False: copies
+            of them, as all others.
         limits: What it admits at once.
         journal: Where runs are kept that outlive this process: a file, ``"memory"`` (for tests), or a Journal; None =
             no run is durable. A file belongs to one peer at a time.
@@ -74,6 +76,7 @@ class PeerServer:
         insecure: bool = False,
         accept_code: AcceptCode | None = None,
         expose: Mapping[str, Any] | None = None,
+        hand_over: bool = True,
         limits: Limits = DEFAULT_LIMITS,
         journal: Journal | str | Path | None = None,
         resume: Resume = "auto",
@@ -104,6 +107,7 @@ class PeerServer:
             accept_code or ("never" if insecure else "authenticated"),
             expose or {},
             opened(journal),
+            hands_over=hand_over,
         )
         self._lock = threading.Lock()
         self._state = "new"

@@ -10,6 +10,7 @@ from typing import Any
 
 from blazen_nb.engine.run import Run
 from blazen_nb.errors import BlazenError, UnsupportedError
+from blazen_nb.peer.handing_over import KeptHere
 from blazen_nb.peer.parts import PeerParts
 from blazen_nb.peer.peer_run import PeerRun
 from blazen_nb.peer.reading import RunReading
@@ -18,9 +19,10 @@ from blazen_nb.peer.starting import RunStarting
 from blazen_nb.shipping.described import REF_MARKER
 from blazen_nb.shipping.environment import python_minor
 from blazen_nb.shipping.values import decode
+from blazen_nb.wire import in_process
 from blazen_nb.wire.blazen_messages import ENVELOPE_VERSION
 from blazen_nb.wire.delivery import Delivery
-from blazen_nb.wire.device_messages import report_message
+from blazen_nb.wire.device_messages import holdings_message, report_message
 from blazen_nb.wire.io_loop import IoLoop
 from blazen_nb.wire.messages import bundle_of, refusal_of, value_of
 from blazen_nb.wire.outbox import Outbox
@@ -55,7 +57,9 @@ class Session:
         self.identity = identity
         self.session_id = hello.session_id or secrets.token_hex(8)
         self.namespace, self._resumed = peer.namespaces.open(identity, hello.namespace)
-        self._refs = peer.refs.scope(identity, self.session_id, self.namespace.id)
+        self._refs = peer.refs.scope(identity, self.session_id, self.namespace.id, self.client)
+        if peer.hands_over:
+            in_process.announce(self.resume_secret, KeptHere(self._refs))
         self._parts = Parts(peer.limits.message_bytes)
         self._same_minor = hello.python == python_minor()
         self._bulk = peer.offer_bulk(identity)
@@ -221,6 +225,10 @@ class Session:
         listed = pb.PeerFrame(request_id=request_id, ref_list=pb.RefList(refs=refs))
         self.outbox.put(listed.SerializeToString())
 
+    def _describe_memory(self, request_id: int, _: pb.DescribeMemory) -> None:
+        holdings = holdings_message(self._peer.refs.holdings(self.identity))
+        self._reply(request_id, holdings=holdings)
+
     def _release_refs(self, request_id: int, request: pb.ReleaseRefs) -> None:
         known = [self._peer.refs.release(uuid_of(uuid), self.identity) for uuid in request.uuids]
         if request_id:
@@ -234,6 +242,7 @@ class Session:
 
     def close(self) -> None:
         """The client is gone for good; its started runs go on."""
+        in_process.withdraw(self.resume_secret)
         self.outbox.close()
         if self._bulk is not None:
             self._peer.withdraw_bulk(self._bulk.key_id)
@@ -248,6 +257,7 @@ _HANDLERS: dict[str, Callable[[Session, int, Any], None]] = {
     "goodbye": Session._goodbye,
     "describe": Session._describe,
     "describe_devices": Session._describe_devices,
+    "describe_memory": Session._describe_memory,
     "find_names": Session._find_names,
     "cancel_run": Session._cancel_run,
     "attach_run": lambda session, *asked: session.reading.attach(*asked),

@@ -19,7 +19,7 @@ from blazen_nb.peer.namespaces import Namespace
 from blazen_nb.peer.parts import PeerParts
 from blazen_nb.peer.peer_run import PeerRun
 from blazen_nb.peer.reading import RunReading
-from blazen_nb.peer.refs import RefScope
+from blazen_nb.peer.ref_scopes import RefScope
 from blazen_nb.peer.results import ended_update, told_result
 from blazen_nb.peer.run_record import RunRecord
 from blazen_nb.peer.start_input import start_event

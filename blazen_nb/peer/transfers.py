@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from blazen_nb.errors import TransportError
-from blazen_nb.peer.refs import Kept, RefScope
+from blazen_nb.peer.ref_scopes import Kept, RefScope
 from blazen_nb.shipping.bulk import Bulk
 from blazen_nb.shipping.bulk_reader import BulkReader
 from blazen_nb.wire.v1 import kernel_pb2 as pb

@@ -5,20 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from blazen_nb.devices import Devices
+from blazen_nb.devices import Devices, Holding
 from blazen_nb.render.markup import card, code, esc, head, muted, pairs, row, section, table
-from blazen_nb.render.ref import RefView, shape_words, size_words
+from blazen_nb.render.ref import RefView, kept_words, shape_words, size_words
 from blazen_nb.render.reprs import ROWS_LIMIT, Repr
 from blazen_nb.render.style import style_tag
 from blazen_nb.render.words import clip, one_line, plural, seconds, visible
 
 _HEADS = [
-    ("Value", "26%", ""),
+    ("Value", "22%", ""),
     ("Shape", "", ""),
-    ("Size", "16%", ""),
-    ("Device", "12%", "bzn-x"),
-    ("Age", "12%", ""),
+    ("Size", "12%", ""),
+    ("Device", "9%", "bzn-x"),
+    ("Age", "10%", ""),
+    ("Run", "11%", "bzn-x"),
     ("Kept", "20%", "bzn-x"),
+]
+_HOLDER_HEADS = [
+    ("Client", "40%", ""),
+    ("Device", "20%", ""),
+    ("Values", "", ""),
+    ("Size", "20%", ""),
 ]
 
 
@@ -51,7 +58,8 @@ def refs_table(views: Sequence[RefView], now: float) -> str:
                 (esc(_size(view)), ""),
                 (esc(view.device), "bzn-x"),
                 (esc(_age(view, now)), ""),
-                (code(view.lifetime) if view.lifetime else "", "bzn-x"),
+                (code(view.run_id[:8]) if view.run_id else "", "bzn-x"),
+                (esc(kept_words(view)), "bzn-x"),
             ],
         )
         for view in views
@@ -62,6 +70,7 @@ def refs_table(views: Sequence[RefView], now: float) -> str:
 def memory_repr(
     owner: str,
     devices: Devices,
+    holdings: Sequence[Holding],
     by_lifetime: Mapping[str, int],
     largest: Sequence[RefView],
 ) -> Repr:
@@ -77,12 +86,35 @@ def memory_repr(
     facts += [(clip(name, 40), esc(used)) for name, used in gpus]
     facts += [(f"Refs {name}", esc(size_words(size))) for name, size in by_lifetime.items()]
     body = head("", owner, "memory", "") + section(pairs(facts))
+    if holdings:
+        body += section(_holders_table(holdings), "Kept for")
     if largest:
         body += section(refs_table(largest, devices.at), "Largest values")
     told = [owner, f"peer {process}" if process else "", f"host {host}"]
     told += [f"{name} {used}" for name, used in gpus]
     told.append(f"refs {size_words(sum(by_lifetime.values()))}")
     return card(style_tag() + body, f"Memory of {owner}"), one_line("PeerMemory", told)
+
+
+def _holders_table(holdings: Sequence[Holding]) -> str:
+    rows = [
+        row(
+            _holder(holding),
+            [
+                (esc(holding.device or "host"), ""),
+                (esc(f"{holding.count:,}"), ""),
+                (esc(_known(holding.size, holding.unknown)), ""),
+            ],
+        )
+        for holding in holdings[:ROWS_LIMIT]
+    ]
+    return table("Kept for", _HOLDER_HEADS, rows)
+
+
+def _holder(holding: Holding) -> str:
+    if holding.is_others:
+        return "other users"
+    return clip(holding.holder, 60) or "calls without a session"
 
 
 def _used(used: int | None, total: int | None) -> str:
@@ -93,7 +125,11 @@ def _used(used: int | None, total: int | None) -> str:
 
 def _total(views: Sequence[RefView]) -> str:
     unknown = sum(view.size is None for view in views)
-    known = size_words(sum(view.size or 0 for view in views))
+    return _known(sum(view.size or 0 for view in views), unknown)
+
+
+def _known(size: int, unknown: int) -> str:
+    known = size_words(size)
     return f"{known} and {unknown:,} of unknown size" if unknown else known
 
 
@@ -107,6 +143,15 @@ def _age(view: RefView, now: float) -> str:
 
 def _line(view: RefView, now: float) -> str:
     what = " ".join(filter(None, (view.type_name, shape_words(view.shape), view.dtype)))
-    facts = (what, _size(view), view.device, f"on {view.owner}", _age(view, now), view.lifetime)
+    run = f"run {view.run_id[:8]}" if view.run_id else ""
+    facts = (
+        what,
+        _size(view),
+        view.device,
+        f"on {view.owner}",
+        _age(view, now),
+        run,
+        kept_words(view),
+    )
     told = (clip(visible(fact).replace("\n", " "), 80) for fact in facts if fact)
     return "  " + ", ".join(told) + ("; released" if view.is_released else "")

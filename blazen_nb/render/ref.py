@@ -26,6 +26,12 @@ class RefView:
     is_released: bool = False
     created_at: float = 0
     """Seconds since the epoch; 0 where that is not known."""
+    run_id: str = ""
+    """The run that made it."""
+    holder: str = ""
+    """The client that it is kept for."""
+    is_here: bool = False
+    """Its peer is this process."""
 
 
 def stable_ref(view: RefView) -> str:
@@ -49,7 +55,8 @@ def ref_repr(view: RefView, now: float | None = None) -> Repr:
         ("Size", esc(size)),
         ("Device", esc(view.device)),
         ("Made", esc(_age(view, at))),
-        ("Kept", esc(view.lifetime)),
+        ("Run", code(view.run_id[:8]) if view.run_id else ""),
+        ("Kept", esc(kept_words(view))),
     ]
     body += section(pairs(facts) + f'<p class="bzn-m bzn-more">{esc(_use(view))}</p>')
     what = " ".join(word for word in (view.type_name, shape_words(view.shape), view.dtype) if word)
@@ -79,6 +86,11 @@ def shape_words(shape: tuple[int, ...] | None) -> str:
     return "" if not shape else " x ".join(f"{length:,}" for length in shape)
 
 
+def kept_words(view: RefView) -> str:
+    """``UntilParentFinish for notebook.ipynb``."""
+    return f"{view.lifetime} for {clip(view.holder, 60)}" if view.holder else view.lifetime
+
+
 def _age(view: RefView, now: float) -> str:
     if not view.created_at:
         return ""
@@ -92,4 +104,5 @@ def _age(view: RefView, now: float) -> str:
 def _use(view: RefView) -> str:
     if view.is_released:
         return "released"
-    return "stays there, remote cells that read it use it in place, fetch() brings a copy here"
+    fetch = "gives the object itself" if view.is_here else "brings a copy here"
+    return f"stays there, remote cells that read it use it in place, fetch() {fetch}"

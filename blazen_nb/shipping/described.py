@@ -57,6 +57,10 @@ class RefInfo:
     """Seconds since the epoch."""
     held: bool
     """It was made for whoever reads this, and may go when that has let go of it."""
+    run_id: str = ""
+    """The run that made it; empty for a value that was put, and where that is not known."""
+    holder: str = ""
+    """What the client calls itself that the peer keeps it for; empty for calls without a session."""
 
 
 def describe(value: Any) -> Described:

@@ -1,13 +1,14 @@
-"""What devices do as the JSON of a DeviceReport, and back; both sides use it, nothing else does."""
+"""What devices do as the JSON of a DeviceReport, and who keeps values there, and back; both sides use it."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from blazen_nb.devices import Devices, Gpu
+from blazen_nb.devices import Devices, Gpu, Holding
 from blazen_nb.errors import EncodeError
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
@@ -35,6 +36,26 @@ def devices_of(message: pb.DeviceReport) -> Devices:
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise EncodeError(f"the peer's report of its devices cannot be read: {error}") from None
+
+
+def holdings_message(holdings: Iterable[Holding]) -> pb.HoldingList:
+    """Who has how much kept, for the wire."""
+    return pb.HoldingList(holdings=[pb.Holding(**asdict(holding)) for holding in holdings])
+
+
+def holdings_of(message: pb.HoldingList) -> tuple[Holding, ...]:
+    """Who has how much kept, from the wire."""
+    return tuple(
+        Holding(
+            holder=each.holder,
+            is_others=each.is_others,
+            device=each.device,
+            count=each.count,
+            size=each.size,
+            unknown=each.unknown,
+        )
+        for each in message.holdings
+    )
 
 
 def _gpu(said: dict[str, Any]) -> Gpu:

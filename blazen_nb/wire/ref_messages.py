@@ -28,6 +28,8 @@ def ref_message(info: RefInfo) -> pb.Ref:
         lifetime=info.lifetime,
         created_at_epoch_ms=round(info.created_at * 1000),
         held=info.held,
+        run_id=UUID(info.run_id).bytes if info.run_id else b"",
+        holder=info.holder,
     )
 
 
@@ -53,6 +55,8 @@ def ref_of(message: pb.Ref) -> RefInfo:
         lifetime=message.lifetime,
         created_at=message.created_at_epoch_ms / 1000,
         held=message.held,
+        run_id=uuid_of(message.run_id) if message.run_id else "",
+        holder=message.holder,
     )
 
 

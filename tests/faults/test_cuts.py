@@ -66,7 +66,7 @@ go = threading.Event()
 def server() -> Iterator[PeerServer]:
     """A peer that is quick to give a lost client up."""
     go.clear()
-    with PeerServer("faulty", limits=Limits(reconnect_seconds=2.0)) as peer:
+    with PeerServer("faulty", hand_over=False, limits=Limits(reconnect_seconds=2.0)) as peer:
         peer.start("127.0.0.1:0")
         yield peer
         go.set()
@@ -241,7 +241,7 @@ def test_values_that_a_session_keeps_outlive_its_connection(
 
 def test_what_a_lost_client_has_left_behind_goes_with_its_lease() -> None:
     limits = Limits(reconnect_seconds=0.0, session_lease_seconds=0.5)
-    with PeerServer("short", limits=limits) as server:
+    with PeerServer("short", hand_over=False, limits=limits) as server:
         server.start("127.0.0.1:0")
         with before(server) as proxy, connected(server, proxy, reconnect=0) as client:
             client.put([1, 2, 3])

@@ -64,3 +64,24 @@ def test_a_variable_that_is_bound_anew_lets_the_peer_drop_the_value(kernel: Kern
     assert kernel.run("%%blazen_remote\nseen() is not None").text == "True"
     kernel.run("watched = None")
     assert kernel.run("%%blazen_remote\nimport gc\ngc.collect()\nseen() is None").text == "True"
+
+
+def test_a_peer_in_this_kernel_hands_the_objects_over_themselves(kernel: Kernel) -> None:
+    kernel.run("%blazen_serve")
+    kernel.run("%%blazen_remote -p local --ref -o table\ntable = {'rows': 7}")
+    assert kernel.run("table.fetch() is table.fetch()").text == "True"
+    kernel.run("table.fetch()['rows'] = 8")
+    assert kernel.run("%%blazen_remote -p local\ntable['rows']").text == "8"
+
+
+def test_what_is_pushed_to_a_peer_in_this_kernel_is_of_the_class_that_the_cell_knows(
+    kernel: Kernel,
+) -> None:
+    kernel.run("%blazen_serve")
+    kernel.run(
+        "class Samples:\n    def __init__(self): self.data = bytes(2 << 20)\nsamples = Samples()"
+    )
+    cell = kernel.run(
+        "%%blazen_remote -p local --push samples\n[isinstance(samples, Samples), len(samples.data)]"
+    )
+    assert cell.text == "[True, 2097152]"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from blazen_nb import AsyncPeerClient, PeerClient
 from blazen_nb.client.memory import RefList
+from blazen_nb.client.refs import RemoteRef
 from blazen_nb.testing import LocalPeer
 from tests.peer.ref_steps import MIB
 
@@ -25,6 +26,25 @@ def test_memory_has_the_process_the_host_and_the_largest_refs(client: PeerClient
     assert memory.by_lifetime == {small.lifetime: MIB + 1000}
     assert memory.largest == [large, small]
     assert "Largest values" in (memory._repr_html_() or "")
+
+
+def test_memory_says_for_whom_values_are_kept(peer: LocalPeer) -> None:
+    with peer.connect() as other:
+        held = [peer.client.put(b"x" * 1000), peer.client.put(b"y" * 10), other.put(b"z" * 500)]
+        holdings = peer.client.memory().holdings
+        assert [(each.count, each.size) for each in holdings] == [(2, 1010), (1, 500)]
+        assert [each.holder for each in holdings] == [held[0].holder, held[2].holder]
+        assert not any(each.is_others or each.device for each in holdings)
+        assert other.memory().holdings == holdings
+
+
+def test_a_ref_says_which_run_made_it(client: PeerClient) -> None:
+    handle = client.start_remote_workflow("w", ["refs::thing"], {"name": "made"})
+    _, made = handle.result().result
+    assert isinstance(made, RemoteRef)
+    assert made.run_id == handle.run_id
+    assert [ref.run_id for ref in client.refs()] == [handle.run_id]
+    assert client.put(b"x").run_id is None
 
 
 async def test_the_async_client_says_the_same(peer: LocalPeer) -> None:

@@ -61,7 +61,7 @@ def mtls(shown: Pair, ca: Authority) -> ServerTls:
 
 @contextmanager
 def serving(tls: ServerTls | None, token: str | None = None) -> Iterator[str]:
-    with PeerServer("gpu-box", tls=tls, token=token) as server:
+    with PeerServer("gpu-box", hand_over=False, tls=tls, token=token) as server:
         yield server.start("127.0.0.1:0")
 
 

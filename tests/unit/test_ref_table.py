@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from blazen_nb import RefLifetime
+from blazen_nb.devices import Holding
 from blazen_nb.errors import SessionRefError
 from blazen_nb.peer.refs import RefTable
 from blazen_nb.wire.limits import Limits
@@ -93,3 +94,27 @@ def test_only_callers_without_a_session_have_a_lease(table: RefTable, clock: Fak
     table.close()
     assert within.ref.is_dropped
     assert len(table) == 0
+
+
+def test_holdings_are_by_client_and_device_and_other_users_are_one(table: RefTable) -> None:
+    mine = table.scope("mine", "a", "home", "train.ipynb")
+    mine.keep(b"12345")
+    mine.for_run("run").put(object(), RefLifetime.UntilParentFinish)
+    table.scope("mine", "b", "home", "eval.ipynb").keep(b"1234567")
+    for client in ("theirs.ipynb", "others.ipynb"):
+        table.scope(client, "c", "home", client).keep(b"1")
+    assert table.holdings("mine") == [
+        Holding(holder="eval.ipynb", is_others=False, device="", count=1, size=7, unknown=0),
+        Holding(holder="train.ipynb", is_others=False, device="", count=2, size=5, unknown=1),
+        Holding(holder="", is_others=True, device="", count=2, size=2, unknown=0),
+    ]
+
+
+def test_a_ref_says_which_run_made_it_and_who_has_it_now(table: RefTable) -> None:
+    starter = table.scope("mine", "a", "home", "starter")
+    run_id = "0a1b2c3d-0000-4000-8000-000000000000"
+    record = starter.for_record()
+    kept = record.for_run(run_id).keep([1])
+    assert (table.info(kept).run_id, table.info(kept).holder) == (run_id, "starter")
+    record.taken_by(table.scope("mine", "b", "home", "reader"))
+    assert table.info(kept).holder == "reader"

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from blazen_nb.journal import Entry, Journal, JournaledRun
-from blazen_nb.peer.refs import RefScope
+from blazen_nb.peer.ref_scopes import RefScope
 from blazen_nb.peer.run_record import RunRecord
 from blazen_nb.updates import Outcome
 from blazen_nb.wire.limits import Limits

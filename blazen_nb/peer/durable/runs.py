@@ -24,7 +24,7 @@ from blazen_nb.peer.executors.kernel import CELL_STEP
 from blazen_nb.peer.leaving import KnownRefs
 from blazen_nb.peer.namespaces import Namespace
 from blazen_nb.peer.peer_run import PeerRun
-from blazen_nb.peer.refs import RefScope
+from blazen_nb.peer.ref_scopes import RefScope
 from blazen_nb.peer.results import ended_update, told_result
 from blazen_nb.peer.run_record import run_summary
 from blazen_nb.peer.start_input import start_event
@@ -142,7 +142,7 @@ class DurableRuns:
         run = self.journal.run(raw_id)
         if run is None or run.identity != identity:
             return None
-        scope = self._peer.refs.scope(identity, raw_id.hex(), "").for_record()
+        scope = self._peer.refs.scope(identity, raw_id.hex(), "", run.client).for_record()
         return JournaledRecord.read(run, scope, self._peer.limits, self.journal)
 
     def listed(self, identity: str, known: set[bytes]) -> list[dict[str, Any]]:
@@ -200,7 +200,8 @@ class DurableRuns:
 
     def _resume(self, run: JournaledRun) -> None:
         namespace, _ = self._peer.namespaces.open(run.identity, "")
-        scope = self._peer.refs.scope(run.identity, run.run_id.hex(), namespace.id).for_record()
+        session = self._peer.refs.scope(run.identity, run.run_id.hex(), namespace.id, run.client)
+        scope = session.for_record()
         record = JournaledRecord.read(run, scope, self._peer.limits, self.journal)
         log = UpdateLog(record, limits=self._peer.limits, home=namespace.id, refs=KnownRefs(scope))
         start = kept.KeptStart.FromString(run.start)

@@ -20,7 +20,7 @@ class ClientBatch(_message.Message):
     def __init__(self, frames: _Optional[_Iterable[_Union[ClientFrame, _Mapping]]] = ...) -> None: ...
 
 class ClientFrame(_message.Message):
-    __slots__ = ("request_id", "hello", "register_code", "start_run", "cancel_run", "describe", "find_names", "ping", "answer_input", "part", "release_refs", "list_refs", "pause_run", "resume_run", "describe_devices", "attach_run", "detach_run", "list_runs", "ack_run", "reset_namespace", "drop_transfers", "beat", "goodbye")
+    __slots__ = ("request_id", "hello", "register_code", "start_run", "cancel_run", "describe", "find_names", "ping", "answer_input", "part", "release_refs", "list_refs", "pause_run", "resume_run", "describe_devices", "describe_memory", "attach_run", "detach_run", "list_runs", "ack_run", "reset_namespace", "drop_transfers", "beat", "goodbye")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     REGISTER_CODE_FIELD_NUMBER: _ClassVar[int]
@@ -36,6 +36,7 @@ class ClientFrame(_message.Message):
     PAUSE_RUN_FIELD_NUMBER: _ClassVar[int]
     RESUME_RUN_FIELD_NUMBER: _ClassVar[int]
     DESCRIBE_DEVICES_FIELD_NUMBER: _ClassVar[int]
+    DESCRIBE_MEMORY_FIELD_NUMBER: _ClassVar[int]
     ATTACH_RUN_FIELD_NUMBER: _ClassVar[int]
     DETACH_RUN_FIELD_NUMBER: _ClassVar[int]
     LIST_RUNS_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +60,7 @@ class ClientFrame(_message.Message):
     pause_run: PauseRun
     resume_run: ResumeRun
     describe_devices: DescribeDevices
+    describe_memory: DescribeMemory
     attach_run: AttachRun
     detach_run: DetachRun
     list_runs: ListRuns
@@ -67,7 +69,7 @@ class ClientFrame(_message.Message):
     drop_transfers: DropTransfers
     beat: Beat
     goodbye: Goodbye
-    def __init__(self, request_id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., register_code: _Optional[_Union[RegisterCode, _Mapping]] = ..., start_run: _Optional[_Union[StartRun, _Mapping]] = ..., cancel_run: _Optional[_Union[CancelRun, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., find_names: _Optional[_Union[FindNames, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., answer_input: _Optional[_Union[AnswerInput, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., release_refs: _Optional[_Union[ReleaseRefs, _Mapping]] = ..., list_refs: _Optional[_Union[ListRefs, _Mapping]] = ..., pause_run: _Optional[_Union[PauseRun, _Mapping]] = ..., resume_run: _Optional[_Union[ResumeRun, _Mapping]] = ..., describe_devices: _Optional[_Union[DescribeDevices, _Mapping]] = ..., attach_run: _Optional[_Union[AttachRun, _Mapping]] = ..., detach_run: _Optional[_Union[DetachRun, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., ack_run: _Optional[_Union[AckRun, _Mapping]] = ..., reset_namespace: _Optional[_Union[ResetNamespace, _Mapping]] = ..., drop_transfers: _Optional[_Union[DropTransfers, _Mapping]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., register_code: _Optional[_Union[RegisterCode, _Mapping]] = ..., start_run: _Optional[_Union[StartRun, _Mapping]] = ..., cancel_run: _Optional[_Union[CancelRun, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., find_names: _Optional[_Union[FindNames, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., answer_input: _Optional[_Union[AnswerInput, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., release_refs: _Optional[_Union[ReleaseRefs, _Mapping]] = ..., list_refs: _Optional[_Union[ListRefs, _Mapping]] = ..., pause_run: _Optional[_Union[PauseRun, _Mapping]] = ..., resume_run: _Optional[_Union[ResumeRun, _Mapping]] = ..., describe_devices: _Optional[_Union[DescribeDevices, _Mapping]] = ..., describe_memory: _Optional[_Union[DescribeMemory, _Mapping]] = ..., attach_run: _Optional[_Union[AttachRun, _Mapping]] = ..., detach_run: _Optional[_Union[DetachRun, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., ack_run: _Optional[_Union[AckRun, _Mapping]] = ..., reset_namespace: _Optional[_Union[ResetNamespace, _Mapping]] = ..., drop_transfers: _Optional[_Union[DropTransfers, _Mapping]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ...) -> None: ...
 
 class PeerBatch(_message.Message):
     __slots__ = ("frames",)
@@ -76,7 +78,7 @@ class PeerBatch(_message.Message):
     def __init__(self, frames: _Optional[_Iterable[_Union[PeerFrame, _Mapping]]] = ...) -> None: ...
 
 class PeerFrame(_message.Message):
-    __slots__ = ("request_id", "welcome", "refusal", "registered", "run_started", "done", "description", "missing_names", "pong", "update", "result", "part", "devices", "run_list", "beat", "goodbye", "ref_list")
+    __slots__ = ("request_id", "welcome", "refusal", "registered", "run_started", "done", "description", "missing_names", "pong", "update", "result", "part", "devices", "holdings", "run_list", "beat", "goodbye", "ref_list")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
@@ -90,6 +92,7 @@ class PeerFrame(_message.Message):
     RESULT_FIELD_NUMBER: _ClassVar[int]
     PART_FIELD_NUMBER: _ClassVar[int]
     DEVICES_FIELD_NUMBER: _ClassVar[int]
+    HOLDINGS_FIELD_NUMBER: _ClassVar[int]
     RUN_LIST_FIELD_NUMBER: _ClassVar[int]
     BEAT_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
@@ -107,11 +110,12 @@ class PeerFrame(_message.Message):
     result: RunResult
     part: Part
     devices: DeviceReport
+    holdings: HoldingList
     run_list: RunList
     beat: Beat
     goodbye: Goodbye
     ref_list: RefList
-    def __init__(self, request_id: _Optional[int] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., registered: _Optional[_Union[Registered, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., missing_names: _Optional[_Union[MissingNames, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., update: _Optional[_Union[RunUpdate, _Mapping]] = ..., result: _Optional[_Union[RunResult, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., devices: _Optional[_Union[DeviceReport, _Mapping]] = ..., run_list: _Optional[_Union[RunList, _Mapping]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ref_list: _Optional[_Union[RefList, _Mapping]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[int] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., registered: _Optional[_Union[Registered, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., missing_names: _Optional[_Union[MissingNames, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., update: _Optional[_Union[RunUpdate, _Mapping]] = ..., result: _Optional[_Union[RunResult, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., devices: _Optional[_Union[DeviceReport, _Mapping]] = ..., holdings: _Optional[_Union[HoldingList, _Mapping]] = ..., run_list: _Optional[_Union[RunList, _Mapping]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ref_list: _Optional[_Union[RefList, _Mapping]] = ...) -> None: ...
 
 class Part(_message.Message):
     __slots__ = ("part_id", "data", "last")
@@ -140,7 +144,7 @@ class Leaf(_message.Message):
     def __init__(self, type_tag: _Optional[str] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class Ref(_message.Message):
-    __slots__ = ("uuid", "node_id", "incarnation", "type_tag", "type_name", "has_shape", "shape", "dtype", "size", "device", "lifetime", "created_at_epoch_ms", "held")
+    __slots__ = ("uuid", "node_id", "incarnation", "type_tag", "type_name", "has_shape", "shape", "dtype", "size", "device", "lifetime", "created_at_epoch_ms", "held", "run_id", "holder")
     UUID_FIELD_NUMBER: _ClassVar[int]
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
@@ -154,6 +158,8 @@ class Ref(_message.Message):
     LIFETIME_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_EPOCH_MS_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    HOLDER_FIELD_NUMBER: _ClassVar[int]
     uuid: bytes
     node_id: str
     incarnation: str
@@ -167,7 +173,9 @@ class Ref(_message.Message):
     lifetime: str
     created_at_epoch_ms: int
     held: bool
-    def __init__(self, uuid: _Optional[bytes] = ..., node_id: _Optional[str] = ..., incarnation: _Optional[str] = ..., type_tag: _Optional[str] = ..., type_name: _Optional[str] = ..., has_shape: bool = ..., shape: _Optional[_Iterable[int]] = ..., dtype: _Optional[str] = ..., size: _Optional[int] = ..., device: _Optional[str] = ..., lifetime: _Optional[str] = ..., created_at_epoch_ms: _Optional[int] = ..., held: bool = ...) -> None: ...
+    run_id: bytes
+    holder: str
+    def __init__(self, uuid: _Optional[bytes] = ..., node_id: _Optional[str] = ..., incarnation: _Optional[str] = ..., type_tag: _Optional[str] = ..., type_name: _Optional[str] = ..., has_shape: bool = ..., shape: _Optional[_Iterable[int]] = ..., dtype: _Optional[str] = ..., size: _Optional[int] = ..., device: _Optional[str] = ..., lifetime: _Optional[str] = ..., created_at_epoch_ms: _Optional[int] = ..., held: bool = ..., run_id: _Optional[bytes] = ..., holder: _Optional[str] = ...) -> None: ...
 
 class GetRequest(_message.Message):
     __slots__ = ("uuid", "python", "raw", "log_of_run", "offset", "size", "transfer", "upload", "tcp_socket", "part")
@@ -469,6 +477,10 @@ class DescribeDevices(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class DescribeMemory(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class FindNames(_message.Message):
     __slots__ = ("names",)
     NAMES_FIELD_NUMBER: _ClassVar[int]
@@ -612,6 +624,28 @@ class RefList(_message.Message):
     REFS_FIELD_NUMBER: _ClassVar[int]
     refs: _containers.RepeatedCompositeFieldContainer[Ref]
     def __init__(self, refs: _Optional[_Iterable[_Union[Ref, _Mapping]]] = ...) -> None: ...
+
+class HoldingList(_message.Message):
+    __slots__ = ("holdings",)
+    HOLDINGS_FIELD_NUMBER: _ClassVar[int]
+    holdings: _containers.RepeatedCompositeFieldContainer[Holding]
+    def __init__(self, holdings: _Optional[_Iterable[_Union[Holding, _Mapping]]] = ...) -> None: ...
+
+class Holding(_message.Message):
+    __slots__ = ("holder", "is_others", "device", "count", "size", "unknown")
+    HOLDER_FIELD_NUMBER: _ClassVar[int]
+    IS_OTHERS_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    holder: str
+    is_others: bool
+    device: str
+    count: int
+    size: int
+    unknown: int
+    def __init__(self, holder: _Optional[str] = ..., is_others: bool = ..., device: _Optional[str] = ..., count: _Optional[int] = ..., size: _Optional[int] = ..., unknown: _Optional[int] = ...) -> None: ...
 
 class Failure(_message.Message):
     __slots__ = ("type_name", "message", "notes", "step_id", "attempt", "frames", "traceback", "exception")
