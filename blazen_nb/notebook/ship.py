@@ -102,7 +102,7 @@ def pack(
         diversion=others if transfer else client.ref_leaves,
         push=push,
         modules_there=found.modules,
-    )
+    ).without(there)
     further = needs.names - asked
     if further:
         found_further = client.find_names(sorted(further))

@@ -6,6 +6,7 @@ import os
 import resource
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,3 +55,23 @@ def test_a_large_value_crosses_both_ways_with_little_memory_beside_it(
         assert SIZE * 0.7 < here < 1.2 * SIZE + SLACK
         assert there < 0.2 * SIZE + SLACK
         assert numpy.array_equal(back, value) if kind == "array" else back == value
+
+
+def test_a_large_value_passes_from_peer_to_peer_with_little_memory_here(
+    peer: tuple[int, str], tmp_path: Path
+) -> None:
+    pid, address = peer
+    with (
+        PeerProcess(tmp_path, "127.0.0.1:0") as other,
+        PeerClient.connect(address) as source,
+        PeerClient.connect(other.address) as target,
+    ):
+        array = numpy.arange(SIZE // 8)
+        target.put(source.put(array[: len(array) // 8]))  # what is made once
+        there = source.put(array)
+        pids = (os.getpid(), pid, other.process.pid)
+        here, (mine, theirs, others) = taken(pids, lambda: target.put(there))
+        assert mine < SLACK
+        assert theirs < 0.2 * SIZE + SLACK
+        assert SIZE * 0.7 < others < 1.2 * SIZE + SLACK
+        assert numpy.array_equal(here.fetch(), array)
