@@ -23,7 +23,7 @@ export PROTO_PYTHON ?= $(wildcard $(CURDIR)/$(PROTO_VENV)/bin/python)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint types contracts unit faults kernels notebooks bench proto proto-tools peer-venvs binder clean
+.PHONY: help demo test lint types contracts unit faults kernels notebooks bench proto proto-tools peer-venvs torch binder clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | \
@@ -46,8 +46,15 @@ types: $(BIN)/.test  ## mypy strict on the package and its tests
 contracts: $(BIN)/.test  ## which layer may import which
 	$(BIN)/lint-imports
 
+# In two lanes: kernels and browsers mostly wait. The second lane's output comes when the first has ended.
 unit: $(BIN)/.test kernels  ## all tests but the notebooks; ARGS="tests/unit -k reducer" narrows it
+ifeq ($(ARGS),tests)
+	@mkdir -p build; $(BIN)/pytest -p no:cacheprovider tests/notebook >build/notebook-tests.log 2>&1 & lane=$$!; \
+		$(BIN)/pytest tests --ignore=tests/notebook; status=$$?; \
+		wait $$lane || status=$$?; cat build/notebook-tests.log; exit $$status
+else
 	$(BIN)/pytest $(ARGS)
+endif
 
 faults: $(BIN)/.test  ## the tests that break connections and processes, in their full length
 	BLAZEN_NB_FAULTS=full $(BIN)/pytest -s -o timeout=600 -o faulthandler_timeout=0 tests/faults tests/journal
@@ -70,6 +77,9 @@ proto: proto-tools  ## generate the stubs from proto/ with the pinned tool
 		--grpc_python_out=. $$(cd proto && find . -name '*.proto' | sed 's|^\./||' | sort)
 
 proto-tools: $(PROTO_VENV)/.made  ## the generator's own environment; with it the stubs are tested too
+
+torch: $(BIN)/.test  ## PyTorch, large on a machine with GPUs; with it the tests of tensors run
+	$(BIN)/python $(PIP) -c constraints.txt torch
 
 peer-venvs: $(BIN)/python  ## environments of the other Pythons on this machine; with them peers of those are tested too
 	$(BIN)/python tests/peer/pythons.py
