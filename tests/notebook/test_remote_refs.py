@@ -139,3 +139,8 @@ def test_an_input_and_a_cell_on_both_peers_are_transferred_where_it_must_be(
     line = "%%blazen_remote -p gpu1 --transfer -o run --input {'rows': both}\n"
     assert kernel.run(line + workflow).status == "ok"
     assert kernel.run("run.result").text == "9"
+    steps = "%blazen_remote -p gpu1 --transfer -o again --input {'rows': both} --steps __main__::s"
+    assert kernel.run(steps).status == "ok"
+    assert kernel.run("again.result").text == "9"
+    refused = kernel.run(steps.replace("--transfer ", ""))
+    assert refused.error == "SessionRefError"
