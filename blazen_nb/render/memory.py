@@ -13,19 +13,19 @@ from blazen_nb.render.style import style_tag
 from blazen_nb.render.words import clip, one_line, plural, seconds, visible
 
 _HEADS = [
-    ("Value", "22%", ""),
+    ("Value", "21%", ""),
     ("Shape", "", ""),
-    ("Size", "12%", ""),
-    ("Device", "9%", "bzn-x"),
-    ("Age", "10%", ""),
-    ("Run", "11%", "bzn-x"),
-    ("Kept", "20%", "bzn-x"),
+    ("Size", "9%", ""),
+    ("Device", "7%", "bzn-x"),
+    ("Age", "7%", ""),
+    ("Run", "10%", "bzn-x"),
+    ("Kept", "29%", "bzn-x"),
 ]
 _HOLDER_HEADS = [
-    ("Client", "40%", ""),
-    ("Device", "20%", ""),
+    ("Client", "38%", ""),
+    ("Device", "16%", ""),
     ("Values", "", ""),
-    ("Size", "20%", ""),
+    ("Size", "32%", ""),
 ]
 
 
