@@ -19,12 +19,7 @@ from blazen_nb.wire.limits import Limits
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 from tests.eventually import eventually
 from tests.peer.ref_steps import kept
-from tests.peer.transfer_steps import nothing_half
-
-MIB = 1 << 20
-
-numpy = pytest.importorskip("numpy")
-pandas = pytest.importorskip("pandas")
+from tests.peer.transfer_steps import MIB, nothing_half, numpy, pandas
 
 
 class Holder:

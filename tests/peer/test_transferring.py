@@ -27,12 +27,7 @@ from blazen_nb.testing import LocalPeer
 from tests.eventually import eventually
 from tests.peer.conftest import SECONDS
 from tests.peer.ref_steps import gates, kept
-from tests.peer.transfer_steps import nothing_half
-
-MIB = 1 << 20
-
-numpy = pytest.importorskip("numpy")
-pandas = pytest.importorskip("pandas")
+from tests.peer.transfer_steps import MIB, nothing_half, numpy, pandas
 
 
 @pytest.fixture

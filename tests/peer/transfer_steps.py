@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
+
 from blazen_nb import Context, Event, StartEvent, StopEvent, step
 from blazen_nb.testing import LocalPeer
 from tests.eventually import eventually
 from tests.peer.conftest import SECONDS
 from tests.peer.ref_steps import gates
+
+MIB = 1 << 20
+
+numpy = pytest.importorskip("numpy")
+pandas = pytest.importorskip("pandas")
 
 
 def nothing_half(*peers: LocalPeer) -> None:
@@ -43,14 +50,10 @@ def gives_back(ev: StartEvent) -> StopEvent:
 
 @step(id="transfer::frame")
 def frame(ctx: Context, ev: StartEvent) -> StopEvent:
-    import pandas
-
     return StopEvent(result=ctx.put(pandas.DataFrame({"n": range(ev.rows), "t": "zü"})))
 
 
 @step(id="transfer::rows")
 def rows(ev: StartEvent) -> StopEvent:
-    import pandas
-
     assert type(ev.frame) is pandas.DataFrame
     return StopEvent(result=[len(ev.frame), set(ev.frame["t"]) == {"zü"}])
