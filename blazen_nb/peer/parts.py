@@ -124,6 +124,8 @@ class PeerParts:
             incoming = self.incoming.find(identity, transfer_id)
             if given_up and incoming is not None:
                 incoming.give_up()
+            elif given_up:
+                self.incoming.refuse(identity, transfer_id)
             self.outgoing.drop(identity, transfer_id)
             self.incoming.drop(identity, transfer_id)
 

@@ -23,6 +23,10 @@ KEPT_BYTES = 4 << 30
 """What the transfers that nobody works on may weigh together; the oldest go first."""
 
 
+REFUSED = 1000
+"""How many transfers that were given up before they began are remembered, to be refused."""
+
+
 class _Transfer(Protocol):
     calls: int
     used_at: float
@@ -120,6 +124,7 @@ class Transfers(Generic[T]):
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._known: dict[tuple[str, bytes], T] = {}
+        self._refused: dict[tuple[str, bytes], None] = {}
         self._lock = threading.Lock()
 
     def find(self, identity: str, transfer_id: bytes) -> T | None:
@@ -127,11 +132,24 @@ class Transfers(Generic[T]):
         return self._known.get((identity, transfer_id))
 
     def begin(self, identity: str, transfer_id: bytes, transfer: T) -> None:
-        """Remember it, where it has an ID."""
+        """Remember it, where it has an ID.
+
+        Raises:
+            TransportError: Its first word comes later than the last one, that it is given up.
+        """
         if transfer_id:
             with self._lock:
+                if (identity, transfer_id) in self._refused:
+                    raise TransportError("a transfer that was given up does not begin")
                 transfer.used_at = self._now()
                 self._known[identity, transfer_id] = transfer
+
+    def refuse(self, identity: str, transfer_id: bytes) -> None:
+        """It is not to begin: what is said of transfers, and they themselves, come over connections of their own."""
+        with self._lock:
+            self._refused[identity, transfer_id[:16]] = None
+            if len(self._refused) > REFUSED:
+                del self._refused[next(iter(self._refused))]
 
     def drop(self, identity: str, transfer_id: bytes) -> None:
         """Forget it."""
