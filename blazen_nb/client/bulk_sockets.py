@@ -50,8 +50,11 @@ class BulkConnection:
         self.carrier = carrier
         self.key_id = key_id
 
-    async def use(self, work: Callable[[], T]) -> T:
+    async def use(self, work: Callable[[], T], *others: BulkConnection) -> T:
         """What the work on this connection gives, done on a thread; a cancelled caller ends the connection with it.
+
+        Args:
+            others: Connections that the work is on, too.
 
         Raises:
             TransportError: The connection broke.
@@ -73,7 +76,8 @@ class BulkConnection:
         except OSError as error:
             raise TransportError(f"the connection for values broke: {error}") from None
         except asyncio.CancelledError:
-            self.shut()
+            for connection in (self, *others):
+                connection.shut()
             await asyncio.wait([done])
             done.exception()
             raise

@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from functools import partial
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from blazen_nb.client.bulk import forget, upload
 from blazen_nb.client.bulk_retry import Retry
+from blazen_nb.client.bulk_sockets import BulkConnection
 from blazen_nb.client.transfer_progress import Progress
 from blazen_nb.errors import EncodeError, ShippingError, TransportError
 from blazen_nb.shipping.bulk_reader import is_pickled
@@ -119,6 +121,39 @@ class _Value:
             async for end, message, _ in rest:
                 yield end, message
 
+    async def connection(self) -> BulkConnection | None:
+        """A fast way to the source, where there is more to come than what is here already."""
+        return await self._link.refs.sockets.take(self._link) if self._rest_from(0) else None
+
+    def give_back(self, connection: BulkConnection) -> None:
+        """It has brought what there is."""
+        self._link.refs.sockets.give_back(connection)
+
+    def chunks(self, connection: BulkConnection, at: int) -> Iterator[tuple[int, memoryview]]:
+        """Its chunks from here on, each with where it leads and only until the next; blocks."""
+        first = memoryview(self._first)
+        for start in range(at, len(first), CHUNK_BYTES):
+            data = first[start : start + CHUNK_BYTES]
+            yield start + data.nbytes, data
+        if not self._rest_from(at):
+            return
+        request = self._asked_from(max(at, len(first)))
+        self._announced(connection.asked(b"G", request.SerializeToString()).header)
+        memory = memoryview(bytearray(CHUNK_BYTES))
+        for start in range(request.offset, self.size, CHUNK_BYTES):
+            room = memory[: self.size - start]
+            connection.carrier.receive([room])
+            yield start + room.nbytes, room
+
+    def _rest_from(self, at: int) -> bool:
+        """Whether something is to be fetched, of what follows."""
+        return max(at, len(self._first)) < self.size
+
+    def _asked_from(self, at: int) -> pb.GetRequest:
+        request = pb.GetRequest(offset=at)
+        request.MergeFrom(self._request)
+        return request
+
     async def _read_first(self, end: int) -> None:
         async for _, _, data in self._from_peer(len(self._first), end):
             self._first += data
@@ -126,9 +161,8 @@ class _Value:
     async def _from_peer(self, at: int, end: int) -> AsyncGenerator[tuple[int, bytes, memoryview]]:
         retry = Retry(self._link)
         while not self.size or at < min(end, self.size):
-            request = pb.GetRequest()
-            request.CopyFrom(self._request)
-            request.offset, request.size = at, end - at
+            request = self._asked_from(at)
+            request.size = end - at
             try:
                 async with contextlib.aclosing(self._link.fetch(request)) as messages:
                     async for message in messages:
@@ -160,7 +194,7 @@ class _Value:
 
 
 class _Passing:
-    """Sends what comes; a little of it may wait in between, so that both ways are busy."""
+    """Sends what comes."""
 
     def __init__(self, value: _Value, target: PeerLink, progress: Progress) -> None:
         self._value = value
@@ -175,6 +209,48 @@ class _Passing:
             _SourceFailed: It does not come.
             BlazenError: It does not arrive.
         """
+        connections = await self._connections()
+        if connections is None:
+            return await self._send_messages(header, at)
+        source, target = connections
+        try:
+            reply = await target.use(partial(self._write_over, source, target, header), source)
+        except BaseException:
+            source.close()
+            target.close()
+            raise
+        self._value.give_back(source)
+        self._target.refs.sockets.give_back(target)
+        return reply
+
+    async def _connections(self) -> tuple[BulkConnection, BulkConnection] | None:
+        """Fast ways to both peers; None where one of them has none."""
+        source = await self._value.connection()
+        if source is None:
+            return None
+        try:
+            target = await self._target.refs.sockets.take(self._target)
+        except BaseException:
+            source.close()
+            raise
+        if target is not None:
+            return source, target
+        self._value.give_back(source)
+        return None
+
+    def _write_over(
+        self, source: BulkConnection, target: BulkConnection, header: pb.ValueHeader
+    ) -> pb.PutReply:
+        request = pb.ValueChunk(header=header).SerializeToString()
+        at = target.asked(b"P", request).offset
+        for end, data in self._value.chunks(source, at):
+            target.carrier.send([data])
+            self._passed_to(end)
+        target.carrier.sent()
+        return pb.PutReply.FromString(target.answer())
+
+    async def _send_messages(self, header: pb.ValueHeader, at: int) -> pb.PutReply:
+        """As ``send``, over gRPC; a little may wait in between, so that both ways are busy."""
         waiting: asyncio.Queue[tuple[int, bytes] | None] = asyncio.Queue(_WAITING)
         reading = asyncio.ensure_future(self._read(at, waiting))
         sending = asyncio.ensure_future(self._target.send(self._taken(header, waiting)))
@@ -207,5 +283,8 @@ class _Passing:
         while (each := await waiting.get()) is not None:
             end, message = each
             yield message
-            self._progress.done += end - self._passed
-            self._passed = end
+            self._passed_to(end)
+
+    def _passed_to(self, end: int) -> None:
+        self._progress.done += end - self._passed
+        self._passed = end

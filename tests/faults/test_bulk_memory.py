@@ -115,8 +115,9 @@ def test_a_large_value_crosses_both_ways_with_little_memory_beside_it(
             require_full(bar)
 
 
+@pytest.mark.parametrize("way", ["unix", "tcp", "grpc"])
 def test_a_large_value_passes_from_peer_to_peer_with_little_memory_here(
-    peer: tuple[int, str], bars: list[Bar], tmp_path: Path
+    peer: tuple[int, str], bars: list[Bar], tmp_path: Path, way: str
 ) -> None:
     pid, address = peer
     with (
@@ -124,6 +125,8 @@ def test_a_large_value_passes_from_peer_to_peer_with_little_memory_here(
         PeerClient.connect(address) as source,
         PeerClient.connect(other.address) as target,
     ):
+        for client in (source, target):
+            client._link.refs.sockets.ways = (way,)
         array = numpy.arange(SIZE // 8)
         target.put(source.put(array[: len(array) // 8]))  # what is made once
         there = source.put(array)

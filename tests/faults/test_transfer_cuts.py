@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ import pytest
 from blazen_nb import AsyncPeerClient, PeerClient, StartEvent, StopEvent, step
 from blazen_nb.testing import LocalPeer
 from tests.eventually import eventually
+from tests.faults.chunks import Chunks
 from tests.faults.cutter import Cutter, cutter
 from tests.faults.proxy import before, connected
 from tests.faults.scale import scale
@@ -72,6 +74,31 @@ def test_a_value_whose_way_is_cut_arrives_as_it_is(ends: list[End], cut: str, se
     for end in ends:
         parts = end.peer.server._parts
         eventually(lambda parts=parts: len(parts.outgoing) == len(parts.incoming) == 0)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("seed", range(scale(2, 20)))
+@pytest.mark.parametrize("cut", [[0], [1], [0, 1]], ids=["source", "target", "both"])
+@pytest.mark.parametrize("kind", ["unix", "tcp"])
+def test_a_value_over_sockets_that_are_cut_arrives_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, kind: str, cut: list[int], seed: int
+) -> None:
+    if kind == "unix" and sys.platform != "linux":
+        pytest.skip("shared memory without a name is Linux's")
+    with LocalPeer("a") as a, LocalPeer("b") as b:
+        peers = (a, b)
+        for peer in peers:
+            peer.client._link.refs.sockets.ways = (kind,)
+        array = numpy.random.default_rng(seed).integers(0, 255, SIZE, "u1")
+        there = a.client.put(array)
+        chunks = [Chunks(peers[number].client, monkeypatch) for number in cut]
+        for number, each in enumerate(chunks):
+            each.cuts = [cut // MIB for cut in _cuts(seed + 100 * number)]
+        here = b.client.put(there)
+        assert [each.done for each in chunks] == [CUTS] * len(chunks)
+        assert (b.server._parts.refs.find(here.uuid, _identity(b)).ref.value == array).all()
+        for peer in peers:
+            parts = peer.server._parts
+            eventually(lambda parts=parts: len(parts.outgoing) == len(parts.incoming) == 0)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("end", [0, 1])

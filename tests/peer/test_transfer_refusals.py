@@ -68,6 +68,7 @@ def test_arrays_and_tables_of_an_untrusted_peer_pass(a: LocalPeer, b: LocalPeer)
 def test_the_bytes_that_were_looked_at_are_those_that_are_sent(
     a: LocalPeer, b: LocalPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    a.client._link.refs.sockets.ways = ()
     there = a.client.put({"text": "z" * (3 * MIB), "array": numpy.arange(MIB)})
     a.client._link.refs.trusted = False
     fetch = a.client._link.fetch
@@ -116,6 +117,7 @@ def test_a_peer_that_goes_away_in_the_middle_ends_the_transfer(
     b: LocalPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with LocalPeer("a") as a, a.connect() as client:
+        client._link.refs.sockets.ways = ()
         there = client.put(numpy.ones(64 * MIB, "u1"))
         fetch = client._link.fetch
         closing: list[threading.Thread] = []

@@ -29,6 +29,9 @@ from tests.peer.conftest import SECONDS
 from tests.peer.ref_steps import gates, kept
 from tests.peer.transfer_steps import MIB, nothing_half, numpy, pandas
 
+WAYS: list[tuple[str, ...]] = [("unix",), ("tcp",), ()]
+"""Of values in bulk; the last one leaves gRPC's."""
+
 
 @pytest.fixture
 def copied(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -46,7 +49,13 @@ def copied(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 # --- put(ref) ---------------------------------------------------------------------------------------------------
 
 
-def test_an_array_is_the_same_on_the_other_peer_byte_by_byte(a: LocalPeer, b: LocalPeer) -> None:
+@pytest.mark.parametrize("to_b", WAYS)
+@pytest.mark.parametrize("from_a", WAYS)
+def test_an_array_is_the_same_on_the_other_peer_byte_by_byte(
+    a: LocalPeer, b: LocalPeer, from_a: tuple[str, ...], to_b: tuple[str, ...]
+) -> None:
+    a.client._link.refs.sockets.ways = from_a
+    b.client._link.refs.sockets.ways = to_b
     array = numpy.random.default_rng(0).integers(0, 255, (7, 3 * MIB + 5), "u1")
     there = a.client.put(array)
     here = b.client.put(there)
