@@ -1,4 +1,7 @@
-"""Raw gRPC, bytes in and bytes out: what a peer could reach at best. A process of its own, ``sync`` or ``aio``."""
+"""Raw gRPC, bytes in and bytes out: what a peer could reach at best. A process of its own.
+
+``sync``, with TLS where a file with a certificate and one with its key are named, or ``aio``.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -48,14 +52,19 @@ def _pull(_: bytes, __: Any) -> Iterator[bytes]:
         yield bytes(_BULK[at : at + MESSAGE_BYTES])
 
 
-def serve_sync() -> None:
+def serve_sync(*certificate_and_key: str) -> None:
     """Echo on a thread pool."""
     server = grpc.server(ThreadPoolExecutor(40))
     echo = grpc.unary_unary_rpc_method_handler(lambda request, _: request)
     push = grpc.stream_unary_rpc_method_handler(_push)
     pull = grpc.unary_stream_rpc_method_handler(_pull)
     server.add_generic_rpc_handlers((Methods(echo=echo, push=push, pull=pull),))
-    port = server.add_insecure_port("127.0.0.1:0")
+    if certificate_and_key:
+        certificate, key = (Path(each).read_bytes() for each in certificate_and_key)
+        shown = grpc.ssl_server_credentials([(key, certificate)])
+        port = server.add_secure_port("127.0.0.1:0", shown)
+    else:
+        port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     told = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
@@ -136,6 +145,6 @@ async def serve_aio() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "sync":
-        serve_sync()
+        serve_sync(*sys.argv[2:])
     else:
         asyncio.run(serve_aio())

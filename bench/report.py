@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from measure import median
-from rows import ROWS, Figure, Row, Target
+from row import Figure, Row, Target
+from rows import ROWS
 
 Record = dict[str, Any]
 

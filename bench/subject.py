@@ -129,9 +129,9 @@ def peer_process(*options: str) -> Child:
     return Child([*argv, "--node-id", "bench", "--steps", "bench_steps", *options], "listens on ")
 
 
-def raw_grpc_process(kind: str) -> Child:
-    """The gRPC server that limits are taken from; ``sync`` or ``aio``."""
-    return Child([sys.executable, str(HERE / "raw_grpc_server.py"), kind], "listens on ")
+def raw_grpc_process(*arguments: str) -> Child:
+    """The gRPC server that limits are taken from; arguments as for raw_grpc_server.py."""
+    return Child([sys.executable, str(HERE / "raw_grpc_server.py"), *arguments], "listens on ")
 
 
 def in_fresh_interpreters(code: str) -> Sample:

@@ -13,6 +13,7 @@ import numpy as np
 from measure import Sample, bulk_rate, latency, latency_async, median, rate_async, rate_threads
 from payload import ARRAY_BYTES, CHAIN, EVENT_BYTES, EVENTS, PAYLOAD, WAITING_RUNS
 from subject import peer_process, serve
+from values import fetch, put
 
 from blazen_nb import AsyncPeerClient, Event, PeerClient, StartEvent, StopEvent, Workflow, step
 from blazen_nb.engine.step import Step
@@ -32,6 +33,11 @@ class BlazenNb:
         self.chain = Workflow("chain", _chain_steps())
         self.one_async = Workflow("one async", [bench_steps.one_async])
         self.one_plain = Workflow("one plain", [bench_steps.one_plain])
+
+    @property
+    def address(self) -> str:
+        """The peer's."""
+        return self._peer.word
 
     def close(self) -> None:
         """End clients and peer."""
@@ -54,20 +60,6 @@ class BlazenNb:
         done = self._sync.run_remote_workflow("one", ["bench::one_plain"], PAYLOAD)
         assert done.result == PAYLOAD
 
-    def put(self, way: str) -> Sample:
-        """GB/s of an array to the peer."""
-        with self._on(way) as client:
-            array = np.arange(ARRAY_BYTES // 8)
-            return bulk_rate(lambda: client.put(array), ARRAY_BYTES)
-
-    def fetch(self, way: str) -> Sample:
-        """GB/s of an array from the peer."""
-        with self._on(way) as client:
-            array = np.arange(ARRAY_BYTES // 8)
-            ref = client.put(array)
-            assert (ref.fetch() == array).all()
-            return bulk_rate(ref.fetch, ARRAY_BYTES)
-
     def with_refs(self, held: int) -> Sample:
         """A small value put, fetched and released by a session that holds so many refs."""
         with PeerClient.connect(self._peer.word) as client:
@@ -83,12 +75,6 @@ class BlazenNb:
                 ref.release()
 
             return latency(call)
-
-    def _on(self, way: str) -> PeerClient:
-        """A client whose values go this way, and no other one where it works."""
-        client = PeerClient.connect(self._peer.word)
-        client._link.refs.sockets.ways = (way,)
-        return client
 
     async def events_async(self) -> Sample:
         """Events a second, from the run's start to the last one decoded."""
@@ -173,12 +159,12 @@ MEASURES: dict[str, Callable[[BlazenNb], Sample]] = {
     "events_async": lambda b: b.awaited(b.events_async()),
     "events_sync": BlazenNb.events_sync,
     "waiting": lambda b: b.awaited(b.waiting()),
-    "put_tcp": lambda b: b.put("tcp"),
-    "fetch_tcp": lambda b: b.fetch("tcp"),
-    "put_here": lambda b: b.put("unix"),
-    "fetch_here": lambda b: b.fetch("unix"),
-    "put_grpc": lambda b: b.put("none"),
-    "fetch_grpc": lambda b: b.fetch("none"),
+    "put_tcp": lambda b: put(b.address, "tcp"),
+    "fetch_tcp": lambda b: fetch(b.address, "tcp"),
+    "put_here": lambda b: put(b.address, "unix"),
+    "fetch_here": lambda b: fetch(b.address, "unix"),
+    "put_grpc": lambda b: put(b.address, "none"),
+    "fetch_grpc": lambda b: fetch(b.address, "none"),
     "copy": lambda b: bulk_rate(np.arange(ARRAY_BYTES // 8).copy, ARRAY_BYTES),
 }
 

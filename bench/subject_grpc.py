@@ -64,6 +64,31 @@ class Stream:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
+class Bulk:
+    """An array's bytes, to a server and from it, with blocking calls."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self._channel = channel
+        self._memory = memoryview(bytearray(ARRAY_BYTES))
+
+    def push(self) -> None:
+        """To the server."""
+
+        def messages() -> Iterator[bytes]:
+            for at in range(0, ARRAY_BYTES, MESSAGE_BYTES):
+                yield bytes(self._memory[at : at + MESSAGE_BYTES])
+
+        self._channel.stream_unary("/raw/push")(messages())
+
+    def pull(self) -> None:
+        """From the server."""
+        at = 0
+        for message in self._channel.unary_stream("/raw/pull")(b""):
+            self._memory[at : at + len(message)] = message
+            at += len(message)
+        assert at == ARRAY_BYTES
+
+
 class RawGrpc:
     """Channels to a sync and an asyncio server process."""
 
@@ -72,29 +97,11 @@ class RawGrpc:
         self._servers = [raw_grpc_process("sync"), raw_grpc_process("aio")]
         self._sync = grpc.insecure_channel(self._servers[0].word)
         self._echo = self._sync.unary_unary("/raw/echo")
-        self._bulk = bytearray(ARRAY_BYTES)
+        self.bulk = Bulk(self._sync)
 
     def echo(self) -> None:
         """One call, blocking."""
         self._echo(RAW_PAYLOAD)
-
-    def push(self) -> None:
-        """An array's bytes to the server."""
-        bulk = memoryview(self._bulk)
-
-        def messages() -> Iterator[bytes]:
-            for at in range(0, ARRAY_BYTES, MESSAGE_BYTES):
-                yield bytes(bulk[at : at + MESSAGE_BYTES])
-
-        self._sync.stream_unary("/raw/push")(messages())
-
-    def pull(self) -> None:
-        """An array's bytes from the server."""
-        bulk, at = memoryview(self._bulk), 0
-        for message in self._sync.unary_stream("/raw/pull")(b""):
-            bulk[at : at + len(message)] = message
-            at += len(message)
-        assert at == ARRAY_BYTES
 
     def close(self) -> None:
         """End channels and servers."""
@@ -165,8 +172,8 @@ MEASURES: dict[str, Callable[[RawGrpc], Sample]] = {
     "unary_tasks": lambda raw: raw.with_channel(lambda c: rate_async(_unary(c))),
     "stream": lambda raw: raw.with_stream(latency_async),
     "stream_tasks": lambda raw: raw.with_stream(rate_async),
-    "push": lambda raw: bulk_rate(raw.push, ARRAY_BYTES),
-    "pull": lambda raw: bulk_rate(raw.pull, ARRAY_BYTES),
+    "push": lambda raw: bulk_rate(raw.bulk.push, ARRAY_BYTES),
+    "pull": lambda raw: bulk_rate(raw.bulk.pull, ARRAY_BYTES),
     "batches": lambda raw: raw.with_channel(_batches),
     "waiting": lambda raw: raw.with_channel(_waiting),
 }

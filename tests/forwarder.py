@@ -1,4 +1,4 @@
-"""A port in front of a peer's: counts what passes, and holds it back where a test asks for that."""
+"""A port in front of a peer's: keeps what passes, and holds it back where a test asks for that."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ class Forwarder:
 
     def __init__(self) -> None:
         self.port = 0
-        self.passed: list[int] = []
-        """Sizes of what clients sent."""
+        self.sent = bytearray()
+        """What clients sent."""
+        self.answered = bytearray()
+        """What they were sent."""
         self.reached = asyncio.Event()
         """Set once a client has sent something."""
         self.open = asyncio.Event()
@@ -33,13 +35,13 @@ async def forwarded(port: int, *, held: bool = False) -> AsyncIterator[Forwarder
         way.open.set()
 
     async def pipe(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counts: bool
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, record: bytearray
     ) -> None:
         try:
             with suppress(ConnectionError):
                 while data := await reader.read(1 << 16):
-                    if counts:
-                        way.passed.append(len(data))
+                    record += data
+                    if way.sent:
                         way.reached.set()
                     await way.open.wait()
                     writer.write(data)
@@ -49,8 +51,8 @@ async def forwarded(port: int, *, held: bool = False) -> AsyncIterator[Forwarder
 
     async def both(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", port)
-        way.keep(asyncio.ensure_future(pipe(reader, back, counts=True)))
-        way.keep(asyncio.ensure_future(pipe(there, writer, counts=False)))
+        way.keep(asyncio.ensure_future(pipe(reader, back, way.sent)))
+        way.keep(asyncio.ensure_future(pipe(there, writer, way.answered)))
 
     server = await asyncio.start_server(both, "127.0.0.1", 0)
     way.port = server.sockets[0].getsockname()[1]

@@ -28,6 +28,7 @@ SUBJECTS = (
     "journal",
     "notebook",
     "startup",
+    "tls",
 )
 
 

@@ -21,6 +21,7 @@ from blazen_nb.wire.bulk_socket import (
     Carrier,
     Inline,
     Segment,
+    Stream,
     is_own_user,
     is_segment,
     proof,
@@ -28,7 +29,10 @@ from blazen_nb.wire.bulk_socket import (
     receive_frame,
     same_proof,
     send_frame,
+    shut,
 )
+from blazen_nb.wire.bulk_tls import TlsStream
+from blazen_nb.wire.tls import ClientTls
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 if TYPE_CHECKING:
@@ -45,8 +49,11 @@ _IDLE = 2
 class BulkConnection:
     """A connection that has been let in."""
 
-    def __init__(self, sock: socket.socket, carrier: Carrier, key_id: bytes) -> None:
+    def __init__(
+        self, sock: socket.socket, stream: Stream, carrier: Carrier, key_id: bytes
+    ) -> None:
         self.socket = sock
+        self.stream = stream
         self.carrier = carrier
         self.key_id = key_id
 
@@ -88,17 +95,16 @@ class BulkConnection:
         Raises:
             BlazenError: It refuses.
         """
-        send_frame(self.socket, kind, request)
+        send_frame(self.stream, kind, request)
         return chunk_of(self.answer()).rest
 
     def answer(self) -> bytes:
         """The peer's next word; blocks."""
-        return receive_frame(self.socket)[1]
+        return receive_frame(self.stream)[1]
 
     def shut(self) -> None:
         """Have whoever reads or writes on it fail."""
-        with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)
+        shut(self.socket)
 
     def close(self) -> None:
         """End it."""
@@ -149,10 +155,10 @@ class BulkSockets:
             connection = await _attempted(offer, f"\0{offer.unix_name}")
             if connection is not None:
                 return connection
-        if "tcp" in self.ways and link.address.host and not link.address.secure:
+        if "tcp" in self.ways and link.address.host:
             port = await _tcp_port(link)
             if port:
-                return await _attempted(offer, (link.address.host, port))
+                return await _attempted(offer, (link.address.host, port), link.tls)
         return None
 
 
@@ -165,9 +171,11 @@ async def _tcp_port(link: PeerLink) -> int:
     return 0
 
 
-async def _attempted(offer: pb.BulkOffer, where: str | tuple[str, int]) -> BulkConnection | None:
+async def _attempted(
+    offer: pb.BulkOffer, where: str | tuple[str, int], tls: ClientTls | None = None
+) -> BulkConnection | None:
     """A connection that a thread has made; one for a caller that is cancelled meanwhile is closed."""
-    trying = asyncio.ensure_future(asyncio.to_thread(_tried, offer, where))
+    trying = asyncio.ensure_future(asyncio.to_thread(_tried, offer, where, tls))
     try:
         return await asyncio.shield(trying)
     except asyncio.CancelledError:
@@ -181,19 +189,19 @@ def _close_unwanted(trying: asyncio.Future[BulkConnection | None]) -> None:
         connection.close()
 
 
-def _tried(offer: pb.BulkOffer, where: str | tuple[str, int]) -> BulkConnection | None:
+def _tried(
+    offer: pb.BulkOffer, where: str | tuple[str, int], tls: ClientTls | None
+) -> BulkConnection | None:
     sock: socket.socket | None = None
     try:
-        if isinstance(where, tuple):
-            sock = socket.create_connection(where, _CONNECT_SECONDS)
-        else:
-            sock = socket.socket(socket.AF_UNIX)
-            sock.settimeout(_CONNECT_SECONDS)
-            sock.connect(where)
-        carrier = _greeted(sock, offer)
+        stream: Stream
+        sock = stream = _connected(where)
+        if isinstance(where, tuple) and tls is not None:
+            stream = TlsStream(sock, tls.context(), where[0])
+        carrier = _greeted(sock, stream, offer)
         if carrier is not None:
             sock.settimeout(STALLED_SECONDS)
-            return BulkConnection(sock, carrier, offer.key_id)
+            return BulkConnection(sock, stream, carrier, offer.key_id)
     except OSError:
         pass
     if sock is not None:
@@ -201,20 +209,31 @@ def _tried(offer: pb.BulkOffer, where: str | tuple[str, int]) -> BulkConnection 
     return None
 
 
-def _greeted(sock: socket.socket, offer: pb.BulkOffer) -> Carrier | None:
+def _connected(where: str | tuple[str, int]) -> socket.socket:
+    if isinstance(where, tuple):
+        sock = socket.create_connection(where, _CONNECT_SECONDS)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(_CONNECT_SECONDS)
+    sock.connect(where)
+    return sock
+
+
+def _greeted(sock: socket.socket, stream: Stream, offer: pb.BulkOffer) -> Carrier | None:
     """How data travels; None where it is not the peer that answers, or its memory cannot be used."""
     is_unix = sock.family == socket.AF_UNIX
     if is_unix and not is_own_user(sock):
         return None
     nonce = os.urandom(ID_BYTES)
-    sock.sendall(MAGIC + offer.key_id + nonce)
-    their_nonce = receive_exactly(sock, ID_BYTES)
-    shown = receive_exactly(sock, PROOF_BYTES)
+    stream.sendall(MAGIC + offer.key_id + nonce)
+    their_nonce = receive_exactly(stream, ID_BYTES)
+    shown = receive_exactly(stream, PROOF_BYTES)
     if not same_proof(shown, proof(offer.key, b"peer", nonce, their_nonce)):
         return None
-    sock.sendall(proof(offer.key, b"client", nonce, their_nonce))
+    stream.sendall(proof(offer.key, b"client", nonce, their_nonce))
     if not is_unix:
-        return Inline(sock) if receive_exactly(sock, 1) == b"\1" else None
+        return Inline(stream) if receive_exactly(stream, 1) == b"\1" else None
     _, descriptors, _, _ = socket.recv_fds(sock, 1, 1)
     try:
         if len(descriptors) == 1 and is_segment(descriptors[0]):

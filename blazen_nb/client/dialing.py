@@ -50,14 +50,15 @@ class Dialer:
         way: Way = GrpcStream,
     ) -> None:
         where = parse(address, use="connect")
-        self._tls = resolve_client_tls(tls, where)
-        self.address = where.with_tls(self._tls is not None)
+        self.tls = resolve_client_tls(tls, where)
+        """What is trusted and shown; None = the connection is not encrypted."""
+        self.address = where.with_tls(self.tls is not None)
         self.session_id = secrets.token_hex(8)
         self._given_token = token
         self._node_id = node_id or platform.node() or "client"
         self._namespace = namespace or ""
         self._way = way
-        if self._token() is not None and self._tls is None and not where.is_loopback:
+        if self._token() is not None and self.tls is None and not where.is_loopback:
             _log.warning(
                 "the token for %s travels unencrypted; use https:// or a trusted network", where
             )
@@ -83,7 +84,7 @@ class Dialer:
             EnvelopeVersionError: The peer speaks an older envelope than this client can.
             UnsupportedError: Nothing there knows sessions.
         """
-        transport = self._way(self.address, self._token(), self._node_id, self._tls)
+        transport = self._way(self.address, self._token(), self._node_id, self.tls)
         hello = pb.Hello(
             session_id=self.session_id,
             resume_secret=resume_secret,
@@ -129,7 +130,7 @@ class Dialer:
         """What a failure to connect comes from, where that is TLS; else the failure itself."""
         try:
             # On a thread: name resolution and handshakes of the standard library block.
-            look = asyncio.to_thread(why_tls_failed, self.address, self._tls)
+            look = asyncio.to_thread(why_tls_failed, self.address, self.tls)
             return await asyncio.wait_for(look, LOOK_SECONDS) or error
         except TimeoutError:
             return error

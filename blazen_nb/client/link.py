@@ -39,6 +39,7 @@ class PeerLink:
         self, io: io_loop.IoLoop, dialer: Dialer, *, timeout: float, reconnect: float
     ) -> None:
         self.address = dialer.address
+        self.tls = dialer.tls
         self.session_id = dialer.session_id
         self.refs = LinkRefs(self)
         """The refs to values on the peer that are in use here."""

@@ -1,7 +1,7 @@
 """The sockets on which a peer gives and takes values in bulk, beside gRPC: one for this host, one for the network.
 
-Who comes must prove to have a key that a session was told; connections end with their session. Data is not encrypted
-here: a peer with TLS has no socket for the network.
+Who comes must prove to have a key that a session was told; connections end with their session. A peer with TLS speaks
+nothing but TLS on the one for the network, with the certificate and the demands of its port for gRPC.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import os
 import secrets
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from blazen_nb.wire.bulk_socket import (
     Carrier,
     Inline,
     Segment,
+    Stream,
     is_own_user,
     new_segment,
     proof,
@@ -37,8 +39,11 @@ from blazen_nb.wire.bulk_socket import (
     receive_frame,
     same_proof,
     send_frame,
+    shut,
 )
+from blazen_nb.wire.bulk_tls import TlsStream
 from blazen_nb.wire.messages import refusal_of
+from blazen_nb.wire.tls import ServerTls
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
 _log = logging.getLogger("blazen_nb.peer")
@@ -46,6 +51,7 @@ _log = logging.getLogger("blazen_nb.peer")
 CONNECTIONS = 64
 """At once; a client that finds no room takes the way of gRPC."""
 _GREETING_SECONDS = 5.0
+"""In which whoever comes must have shown the key, with all that TLS needs before."""
 _END_SECONDS = 2.0
 _GONE = (OSError, BlazenError, ValueError)
 
@@ -55,9 +61,10 @@ class BulkListener:
 
     Args:
         host: Where to listen for the network; None = not at all.
+        tls: What it shows there, and whom it admits; None = the peer has no TLS.
     """
 
-    def __init__(self, parts: PeerParts, host: str | None) -> None:
+    def __init__(self, parts: PeerParts, host: str | None, tls: ServerTls | None) -> None:
         self._parts = parts
         self._values = BulkValues(parts)
         self._keys: dict[bytes, tuple[bytes, str]] = {}
@@ -68,6 +75,7 @@ class BulkListener:
         self._threads: set[threading.Thread] = set()
         self._unix_name = self._listen_here()
         self._host = host
+        self._tls = tls
         self._tcp_port = 0
 
     def _listen_here(self) -> str:
@@ -84,18 +92,19 @@ class BulkListener:
         if not self._tcp_port and self._host is not None:
             family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
             with contextlib.suppress(OSError):
+                context = self._tls.context() if self._tls is not None else None
                 listener = socket.create_server((self._host, 0), family=family)
                 self._tcp_port = int(listener.getsockname()[1])
-                self._accept_on(listener)
+                self._accept_on(listener, context)
         return self._tcp_port
 
-    def _accept_on(self, listener: socket.socket) -> None:
+    def _accept_on(self, listener: socket.socket, tls: ssl.SSLContext | None = None) -> None:
         listener.listen()
         listener.setblocking(False)
         self._listening.append(listener)
-        self._tasks.append(asyncio.ensure_future(self._accept(listener)))
+        self._tasks.append(asyncio.ensure_future(self._accept(listener, tls)))
 
-    async def _accept(self, listener: socket.socket) -> None:
+    async def _accept(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
@@ -109,10 +118,16 @@ class BulkListener:
                     continue
                 self._open[connection] = b""
             thread = threading.Thread(
-                target=self._serve, args=(connection,), name="blazen-bulk", daemon=True
+                target=self._serve, args=(connection, tls), name="blazen-bulk", daemon=True
             )
             self._threads.add(thread)
             thread.start()
+            loop.call_later(_GREETING_SECONDS, self._end_stranger, connection)
+
+    def _end_stranger(self, connection: socket.socket) -> None:
+        with self._lock:
+            if self._open.get(connection) == b"":
+                shut(connection)
 
     def offer(self, identity: str) -> pb.BulkOffer:
         """What a session is told; it holds until ``withdraw``."""
@@ -125,7 +140,7 @@ class BulkListener:
         self._keys.pop(key_id, None)
         with self._lock:
             mine = [each for each, used in self._open.items() if used == key_id]
-        _shut(*mine)
+        shut(*mine)
 
     async def close(self) -> None:
         """End all of it."""
@@ -135,22 +150,23 @@ class BulkListener:
         for listener in self._listening:
             listener.close()
         with self._lock:
-            _shut(*self._open)
+            shut(*self._open)
         for thread in list(self._threads):
             await asyncio.to_thread(thread.join, _END_SECONDS)
 
     # --- one connection, on its thread -----------------------------------------------------------------------
 
-    def _serve(self, connection: socket.socket) -> None:
+    def _serve(self, connection: socket.socket, tls: ssl.SSLContext | None) -> None:
         carrier: Carrier | None = None
         try:
-            connection.settimeout(_GREETING_SECONDS)
-            identity, carrier = self._greeted(connection)
+            connection.setblocking(True)
+            stream = connection if tls is None else TlsStream(connection, tls, None)
+            identity, carrier = self._greeted(connection, stream)
             while True:
                 connection.settimeout(None)  # the client keeps it for its next value
-                kind, message = receive_frame(connection)
+                kind, message = receive_frame(stream)
                 connection.settimeout(STALLED_SECONDS)
-                _KINDS[kind](self, connection, carrier, identity, message)
+                _KINDS[kind](self, stream, carrier, identity, message)
         except _GONE as error:
             _log.debug("a connection for values ends: %s", type(error).__name__)
         except Exception:
@@ -163,7 +179,7 @@ class BulkListener:
             connection.close()
             self._threads.discard(threading.current_thread())
 
-    def _greeted(self, connection: socket.socket) -> tuple[str, Carrier]:
+    def _greeted(self, connection: socket.socket, stream: Stream) -> tuple[str, Carrier]:
         """Whose connection it is, and how its data travels.
 
         Raises:
@@ -172,49 +188,45 @@ class BulkListener:
         is_unix = connection.family == socket.AF_UNIX
         if is_unix and not is_own_user(connection):
             raise ValueError("another user")
-        greeting = receive_exactly(connection, len(MAGIC) + 2 * ID_BYTES)
+        greeting = receive_exactly(stream, len(MAGIC) + 2 * ID_BYTES)
         key_id, nonce = greeting[len(MAGIC) : -ID_BYTES], greeting[-ID_BYTES:]
         if not greeting.startswith(MAGIC) or key_id not in self._keys:
             raise ValueError("not a client")
         key, identity = self._keys[key_id]
         own_nonce = os.urandom(ID_BYTES)
-        connection.sendall(own_nonce + proof(key, b"peer", nonce, own_nonce))
-        shown = receive_exactly(connection, PROOF_BYTES)
+        stream.sendall(own_nonce + proof(key, b"peer", nonce, own_nonce))
+        shown = receive_exactly(stream, PROOF_BYTES)
         if not same_proof(shown, proof(key, b"client", nonce, own_nonce)):
             raise ValueError("without the key")
         with self._lock:
             self._open[connection] = key_id
         if key_id not in self._keys:
             raise ValueError("its session has ended")
-        return identity, _with_segment(connection) if is_unix else _in_line(connection)
+        return identity, _with_segment(connection) if is_unix else _in_line(connection, stream)
 
-    def _get(
-        self, connection: socket.socket, carrier: Carrier, identity: str, message: bytes
-    ) -> None:
+    def _get(self, stream: Stream, carrier: Carrier, identity: str, message: bytes) -> None:
         asked = pb.GetRequest.FromString(message)
         try:
             outgoing = self._values.outgoing(identity, asked)
         except Exception as error:
-            _answer(connection, pb.ValueChunk(refusal=refusal_of(error)))
+            _answer(stream, pb.ValueChunk(refusal=refusal_of(error)))
             return
         self._parts.outgoing.enter(outgoing)
         try:
             bulk = outgoing.bulk
-            _answer(connection, pb.ValueChunk(header=header_of(bulk)))
+            _answer(stream, pb.ValueChunk(header=header_of(bulk)))
             for at in range(asked.offset, bulk.size, CHUNK_BYTES):
                 carrier.send(bulk.span(at, at + CHUNK_BYTES))
             carrier.sent()
         finally:
             self._parts.outgoing.leave(outgoing)
 
-    def _put(
-        self, connection: socket.socket, carrier: Carrier, identity: str, message: bytes
-    ) -> None:
+    def _put(self, stream: Stream, carrier: Carrier, identity: str, message: bytes) -> None:
         header = chunk_of(message).rest.header
         try:
             with self._values.taking(identity, header) as incoming:
                 writer, reader = incoming.claim(), incoming.reader
-                _answer(connection, pb.ValueChunk(offset=incoming.arrived))
+                _answer(stream, pb.ValueChunk(offset=incoming.arrived))
                 if reader is not None:
                     _receive(carrier, incoming, reader, writer)
                 try:
@@ -222,12 +234,12 @@ class BulkListener:
                 except Exception as error:
                     self._parts.incoming.drop(identity, header.upload)
                     reply = pb.PutReply(refusal=refusal_of(error))
-                _answer(connection, reply)
+                _answer(stream, reply)
         except BlazenError as error:
-            _answer(connection, pb.ValueChunk(refusal=refusal_of(error)))
+            _answer(stream, pb.ValueChunk(refusal=refusal_of(error)))
 
 
-_KINDS: dict[bytes, Callable[[BulkListener, socket.socket, Carrier, str, bytes], None]] = {
+_KINDS: dict[bytes, Callable[[BulkListener, Stream, Carrier, str, bytes], None]] = {
     b"G": BulkListener._get,
     b"P": BulkListener._put,
 }
@@ -248,13 +260,14 @@ def _receive(carrier: Carrier, incoming: Incoming, reader: BulkReader, writer: o
         raise ConnectionAbortedError(str(error)) from None
 
 
-def _answer(connection: socket.socket, message: pb.ValueChunk | pb.PutReply) -> None:
-    send_frame(connection, b"A", message.SerializeToString())
+def _answer(stream: Stream, message: pb.ValueChunk | pb.PutReply) -> None:
+    send_frame(stream, b"A", message.SerializeToString())
 
 
-def _in_line(connection: socket.socket) -> Carrier:
-    connection.sendall(b"\1")
-    return Inline(connection)
+def _in_line(connection: socket.socket, stream: Stream) -> Carrier:
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    stream.sendall(b"\1")
+    return Inline(stream)
 
 
 def _with_segment(connection: socket.socket) -> Carrier:
@@ -264,9 +277,3 @@ def _with_segment(connection: socket.socket) -> Carrier:
         return Segment(connection, descriptor)
     finally:
         os.close(descriptor)
-
-
-def _shut(*connections: socket.socket) -> None:
-    for connection in connections:
-        with contextlib.suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)

@@ -74,8 +74,7 @@ class Running:
                 f"cannot listen on {where}: it is in use or not an address of this machine"
             )
         await self._server.start()
-        host = None if where.is_unix or self._tls is not None else where.host
-        self._bulk = BulkListener(self._parts, host)
+        self._bulk = BulkListener(self._parts, None if where.is_unix else where.host, self._tls)
         self._parts.offer_bulk = self._bulk.offer
         self._parts.withdraw_bulk = self._bulk.withdraw
         self._parts.bulk_port = self._bulk.tcp_port

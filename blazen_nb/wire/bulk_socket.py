@@ -6,10 +6,13 @@ two processes, however that ends. It is sealed, so that neither can shrink it un
 
     client: MAGIC, key ID, nonce      peer: nonce, proof      client: proof      peer: 1, with the segment over Unix
     then, for each value: a frame that asks, a frame that answers, data in chunks, each with its checksum
+
+A peer with TLS has all of this inside TLS on its socket for the network.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import mmap
 import os
@@ -36,6 +39,16 @@ _HEAD = struct.Struct("!cI")
 _CREDENTIALS = struct.Struct("3i")
 
 
+class Stream(Protocol):
+    """Bytes in order, both ways: a socket, or TLS on one."""
+
+    def sendall(self, data: bytes | memoryview, /) -> None:
+        """See socket.socket."""
+
+    def recv_into(self, view: memoryview, /) -> int:
+        """See socket.socket."""
+
+
 class Carrier(Protocol):
     """The data of values on a connection, chunk by chunk; blocks."""
 
@@ -57,25 +70,24 @@ class Carrier(Protocol):
 
 
 class Inline:
-    """Data in the socket itself."""
+    """Data in the stream itself."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
 
     def send(self, pieces: Sequence[memoryview]) -> bytes:
         """See Carrier."""
         for piece in pieces:
-            self._socket.sendall(piece)
+            self._stream.sendall(piece)
         of_pieces = checksum(pieces)
-        self._socket.sendall(of_pieces)
+        self._stream.sendall(of_pieces)
         return of_pieces
 
     def receive(self, room: Sequence[memoryview]) -> None:
         """See Carrier."""
         for view in room:
-            receive_into(self._socket, view)
-        _check(room, receive_exactly(self._socket, CHECKSUM_BYTES))
+            receive_into(self._stream, view)
+        _check(room, receive_exactly(self._stream, CHECKSUM_BYTES))
 
     def sent(self) -> None:
         """See Carrier: the answer to the value says so."""
@@ -185,41 +197,48 @@ def is_segment(descriptor: int) -> bool:
 # --- frames --------------------------------------------------------------------------------------------------------
 
 
-def send_frame(sock: socket.socket, kind: bytes, message: bytes) -> None:
+def send_frame(stream: Stream, kind: bytes, message: bytes) -> None:
     """A message and its kind, one byte."""
-    sock.sendall(_HEAD.pack(kind, len(message)) + message)
+    stream.sendall(_HEAD.pack(kind, len(message)) + message)
 
 
-def receive_frame(sock: socket.socket) -> tuple[bytes, bytes]:
+def receive_frame(stream: Stream) -> tuple[bytes, bytes]:
     """The next message's kind, and the message.
 
     Raises:
         TransportError: It is larger than any can be.
     """
-    kind, size = _HEAD.unpack(receive_exactly(sock, _HEAD.size))
+    kind, size = _HEAD.unpack(receive_exactly(stream, _HEAD.size))
     if size > LARGEST_FRAME:
         raise TransportError("what came on a socket for values is no frame")
-    return kind, receive_exactly(sock, size)
+    return kind, receive_exactly(stream, size)
 
 
-def receive_exactly(sock: socket.socket, size: int) -> bytes:
+def receive_exactly(stream: Stream, size: int) -> bytes:
     """The next bytes; errors as for ``receive_into``."""
     data = bytearray(size)
-    receive_into(sock, memoryview(data))
+    receive_into(stream, memoryview(data))
     return bytes(data)
 
 
-def receive_into(sock: socket.socket, view: memoryview) -> None:
+def receive_into(stream: Stream, view: memoryview) -> None:
     """Fill the memory with the next bytes.
 
     Raises:
         OSError: The connection broke, or nothing came for long.
     """
     while view.nbytes:
-        count = sock.recv_into(view)
+        count = stream.recv_into(view)
         if not count:
             raise ConnectionResetError("the other side is gone")
         view = view[count:]
+
+
+def shut(*sockets: socket.socket) -> None:
+    """Have whoever reads or writes on them, on other threads, fail."""
+    for each in sockets:
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
 
 
 def _check(room: Sequence[memoryview], expected: bytes) -> None:

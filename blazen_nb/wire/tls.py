@@ -1,5 +1,7 @@
 """TLS by PEM files: what a peer shows and whom it admits, what a client trusts and shows; it opens no connection.
 
+gRPC takes credentials, the sockets beside it a context of the standard library; both say the same.
+
 Files are read and checked when they are named, so that a bad one is found before anything is sent. A private key
 appears in no repr and in no message.
 """
@@ -9,7 +11,9 @@ from __future__ import annotations
 import os
 import re
 import ssl
+import tempfile
 from dataclasses import dataclass, field, replace
+from importlib import resources
 from pathlib import Path
 
 import grpc
@@ -60,6 +64,21 @@ class ServerTls:
             require_client_auth=self.asks_for_certificates,
         )
 
+    def context(self) -> ssl.SSLContext:
+        """The same for a socket of the peer's own: TLS 1.3 only.
+
+        Raises:
+            OSError: The certificate or its key cannot be used.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.num_tickets = 0  # nobody resumes: connections are kept
+        if self.client_ca is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            _trust(context, self.client_ca)
+        _show(context, self.certificates, self.key)
+        return context
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientTls:
@@ -74,6 +93,18 @@ class ClientTls:
     def credentials(self) -> grpc.ChannelCredentials:
         """The same as gRPC takes it."""
         return grpc.ssl_channel_credentials(self.ca, self.key, self.certificates)
+
+    def context(self) -> ssl.SSLContext:
+        """The same for a socket of the client's own, which then needs the host's name.
+
+        Raises:
+            OSError: A certificate or the key cannot be used.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        _trust(context, self.ca if self.ca is not None else _public_ca())
+        if self.certificates is not None and self.key is not None:
+            _show(context, self.certificates, self.key)
+        return context
 
 
 def load_server_tls(
@@ -199,6 +230,29 @@ def _ca(path: PemPath) -> bytes:
     except (ssl.SSLError, ValueError):
         pass
     raise TlsError(f"{_name(path)} holds no CA certificate in PEM form")
+
+
+def _trust(context: ssl.SSLContext, ca: bytes) -> None:
+    # As gRPC does: a certificate that is trusted itself needs no CA above it.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(cadata=b"\n".join(_CERTIFICATE.findall(ca)).decode())
+
+
+def _public_ca() -> bytes:
+    """What gRPC trusts where it is told nothing."""
+    named = os.environ.get("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")
+    if named:
+        return Path(named).read_bytes()
+    return (resources.files(grpc) / "_cython" / "_credentials" / "roots.pem").read_bytes()
+
+
+def _show(context: ssl.SSLContext, certificates: bytes, key: bytes) -> None:
+    # The standard library takes files only; mkdtemp's folder is this user's alone.
+    with tempfile.TemporaryDirectory(prefix="blazen-tls-") as folder:
+        file = Path(folder, "shown.pem")
+        file.touch(mode=0o600)
+        file.write_bytes(certificates + b"\n" + key)
+        context.load_cert_chain(file)
 
 
 def _read(path: PemPath) -> bytes:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import tempfile
-from pathlib import Path
 
 from blazen_nb.errors import AuthError, PeerError, TlsError, TransportError
 from blazen_nb.wire.address import Address
@@ -147,23 +145,6 @@ def _open_context() -> ssl.SSLContext:
 
 
 def _checking_context(tls: ClientTls) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = tls.context()
     context.set_alpn_protocols(["h2"])
-    # As gRPC does: a certificate that is trusted itself needs no CA above it.
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    if tls.ca is None:
-        context.load_default_certs()
-    else:
-        context.load_verify_locations(cadata=tls.ca.decode())
-    if tls.certificates is not None and tls.key is not None:
-        _show(context, tls.certificates, tls.key)
     return context
-
-
-def _show(context: ssl.SSLContext, certificates: bytes, key: bytes) -> None:
-    # The standard library takes files only; mkdtemp's folder is this user's alone.
-    with tempfile.TemporaryDirectory(prefix="blazen-tls-") as folder:
-        file = Path(folder, "client.pem")
-        file.touch(mode=0o600)
-        file.write_bytes(certificates + b"\n" + key)
-        context.load_cert_chain(file)

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 
 
 class Road:
@@ -14,6 +15,7 @@ class Road:
     Args:
         next_cut: How many bytes may pass, in both directions, until the next cut; None = no cut.
         idle_seconds: A connection on which nothing passes for so long is cut.
+        spares_first: The first connection, which is a client's session, neither counts nor is cut with another one.
     """
 
     def __init__(
@@ -22,10 +24,13 @@ class Road:
         *,
         next_cut: Callable[[], int | None] = lambda: None,
         idle_seconds: float | None = None,
+        spares_first: bool = False,
     ) -> None:
         self._there = port
         self._next_cut = next_cut
         self._idle_seconds = idle_seconds
+        self._spares_first = spares_first
+        self._cuts_all = not spares_first
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
@@ -53,6 +58,16 @@ class Road:
             connected, self._open = self._open, []
         _end(*connected)
 
+    def cut_after(self, *sizes: int, all_of_them: bool = False) -> None:
+        """Cut once so many bytes have passed, each counted from the cut before.
+
+        Args:
+            all_of_them: The first connection, too, where that is spared.
+        """
+        with self._lock:
+            self._next_cut = partial(next, iter(sizes), None)
+            self._left, self._cuts_all = self._next_cut(), all_of_them or not self._spares_first
+
     def lead_to(self, address: str) -> None:
         """New connections go to the peer there."""
         self._there = int(address.rpartition(":")[2])
@@ -76,30 +91,40 @@ class Road:
                 here.settimeout(self._idle_seconds)
                 there.settimeout(self._idle_seconds)
                 self._threads = [thread for thread in self._threads if thread.is_alive()]
-                thread = threading.Thread(target=self._both_ways, args=(here, there))
+                counts = self.connections > 1 or not self._spares_first
+                thread = threading.Thread(target=self._both_ways, args=(here, there, counts))
                 self._threads.append(thread)
                 thread.start()
 
-    def _both_ways(self, here: socket.socket, there: socket.socket) -> None:
-        back = threading.Thread(target=self._pipe, args=(there, here, True))
+    def _both_ways(self, here: socket.socket, there: socket.socket, counts: bool) -> None:
+        back = threading.Thread(target=self._pipe, args=(there, here, True, counts))
         back.start()
-        self._pipe(here, there, False)
+        self._pipe(here, there, False, counts)
         back.join()
         # Only now: the number of a socket that is closed belongs to the next one, also for who still reads it.
         here.close()
         there.close()
 
-    def _pipe(self, source: socket.socket, target: socket.socket, is_back: bool) -> None:
+    def _pipe(
+        self, source: socket.socket, target: socket.socket, is_back: bool, counts: bool
+    ) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
                 if self.is_frozen.is_set() or (self.is_deaf.is_set() and is_back):
                     continue
-                passing = self._passing(len(data))
+                passing = self._passing(len(data)) if counts else len(data)
                 target.sendall(data[:passing])
                 if passing < len(data):
-                    self.cut()
+                    self._cut_here()
                     break
         _end(source, target)
+
+    def _cut_here(self) -> None:
+        if self._cuts_all:
+            self.cut()
+        else:
+            with self._lock:
+                self.cuts += 1
 
     def _passing(self, size: int) -> int:
         """How many of so many bytes pass before the next cut."""

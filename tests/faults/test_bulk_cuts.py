@@ -14,7 +14,7 @@ from blazen_nb.testing import LocalPeer
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 from tests.eventually import eventually
 from tests.faults.chunks import Chunks
-from tests.faults.cutter import Cutter, cutter
+from tests.faults.road import Road, road
 from tests.faults.scale import scale
 
 MIB = 1 << 20
@@ -32,14 +32,14 @@ def peer() -> Iterator[LocalPeer]:
 
 
 @pytest.fixture
-def way(peer: LocalPeer) -> Iterator[Cutter]:
-    """The way to it that is cut."""
-    with cutter(int(peer.address.rpartition(":")[2])) as way:
+def way(peer: LocalPeer) -> Iterator[Road]:
+    """The way to it that is cut, but for the session."""
+    with road(peer.address, spares_first=True) as way:
         yield way
 
 
 @pytest.fixture
-def client(way: Cutter) -> Iterator[PeerClient]:
+def client(way: Road) -> Iterator[PeerClient]:
     """A client on that way, whose values go by gRPC."""
     with PeerClient.connect(f"127.0.0.1:{way.port}", token="cut") as client:
         client._link.refs.sockets.ways = ()
@@ -72,43 +72,41 @@ def _cuts(seed: int) -> list[int]:
 
 @pytest.mark.parametrize("seed", range(scale(2, 20)))
 def test_an_upload_that_is_cut_goes_on_where_it_was(
-    client: PeerClient, peer: LocalPeer, way: Cutter, seed: int
+    client: PeerClient, peer: LocalPeer, way: Road, seed: int
 ) -> None:
     array = numpy.random.default_rng(seed).integers(0, 255, SIZE, "u1")
     way.cut_after(*_cuts(seed))
     ref = client.put(array)
-    assert way.done == CUTS
+    assert way.cuts == CUTS
     assert (peer.server._parts.refs.find(ref.uuid, _identity(peer)).ref.value == array).all()
     eventually(lambda: not len(peer.server._parts.incoming), message="the peer forgets the upload")
 
 
 @pytest.mark.parametrize("seed", range(scale(2, 20)))
 def test_a_fetch_that_is_cut_goes_on_where_it_was(
-    client: PeerClient, peer: LocalPeer, way: Cutter, seed: int
+    client: PeerClient, peer: LocalPeer, way: Road, seed: int
 ) -> None:
     array = numpy.random.default_rng(seed).integers(0, 255, SIZE, "u1")
     ref = client.put(array)
     way.cut_after(*_cuts(seed))
     assert (ref.fetch() == array).all()
-    assert way.done == CUTS
+    assert way.cuts == CUTS
     eventually(lambda: not len(peer.server._parts.outgoing), message="the peer forgets the fetch")
 
 
-def test_transfers_go_on_where_the_session_was_cut_with_them(
-    client: PeerClient, way: Cutter
-) -> None:
+def test_transfers_go_on_where_the_session_was_cut_with_them(client: PeerClient, way: Road) -> None:
     array = numpy.random.default_rng(1).integers(0, 255, SIZE, "u1")
     way.cut_after(SIZE // 3, SIZE // 3, all_of_them=True)
     ref = client.put(array)
-    assert way.done == 2
+    assert way.cuts == 2
     way.cut_after(SIZE // 3, SIZE // 3, all_of_them=True)
     assert (ref.fetch() == array).all()
-    assert way.done == 4
+    assert way.cuts == 4
     client.ping()
 
 
 def test_a_value_that_is_released_while_a_cut_fetch_waits_arrives_all_the_same(
-    client: PeerClient, way: Cutter, peer: LocalPeer, monkeypatch: pytest.MonkeyPatch
+    client: PeerClient, way: Road, peer: LocalPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ref = client.put(numpy.ones(SIZE, "u1"))
     way.cut_after(SIZE // 2)
@@ -117,7 +115,7 @@ def test_a_value_that_is_released_while_a_cut_fetch_waits_arrives_all_the_same(
 
     def watched(request: pb.GetRequest) -> AsyncGenerator[bytes, None]:
         asked.append(request.offset)
-        if way.done == 1:
+        if way.cuts == 1:
             peer.server._parts.refs.release(ref.uuid, _identity(peer))
         return fetch(request)
 
@@ -150,7 +148,7 @@ def test_bytes_that_are_damaged_once_are_sent_again_and_twice_are_an_error(
     assert damaged == 2
 
 
-def test_a_peer_that_is_gone_ends_the_transfer_with_its_error(way: Cutter) -> None:
+def test_a_peer_that_is_gone_ends_the_transfer_with_its_error(way: Road) -> None:
     with LocalPeer(token="cut") as peer, PeerClient.connect(peer.address, token="cut") as client:
         ref = client.put(bytes(MIB))
         peer.server.close()

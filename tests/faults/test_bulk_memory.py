@@ -17,6 +17,7 @@ from blazen_nb.client.transfer_progress import Progress, show_transfers
 from blazen_nb.wire.bulk_messages import CHUNK_BYTES
 from tests.faults.memory import MIB, taken
 from tests.faults.scale import scale
+from tests.peer.certificates import Authority
 from tests.peer.processes import PeerProcess
 
 if sys.platform != "linux":
@@ -31,10 +32,14 @@ SLACK = 32 * MIB
 numpy = pytest.importorskip("numpy")
 
 
-@pytest.fixture(scope="module")
-def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, str]]:
-    """A peer process, its ID and address."""
-    with PeerProcess(tmp_path_factory.mktemp("peer"), "127.0.0.1:0") as peer:
+@pytest.fixture
+def peer(tmp_path: Path, way: str) -> Iterator[tuple[int, str]]:
+    """A new peer process, its ID and address: one that had a value before may have kept memory of it."""
+    options: list[str] = []
+    if way == "tls":
+        shown = Authority(tmp_path, "CA").pair("peer")
+        options = ["--tls-cert", str(shown.pem), "--tls-key", str(shown.key)]
+    with PeerProcess(tmp_path, "127.0.0.1:0", *options) as peer:
         resource.prlimit(peer.process.pid, resource.RLIMIT_AS, (SIZE + ROOM, SIZE + ROOM))
         yield peer.process.pid, peer.address
 
@@ -91,7 +96,7 @@ def require_full(bar: Bar) -> None:
 
 
 @pytest.mark.parametrize("kind", ["array", "bytes"])
-@pytest.mark.parametrize("way", ["unix", "tcp", "grpc"])
+@pytest.mark.parametrize("way", ["unix", "tcp", "tls", "grpc"])
 def test_a_large_value_crosses_both_ways_with_little_memory_beside_it(
     peer: tuple[int, str], bars: list[Bar], way: str, kind: str
 ) -> None:
@@ -100,13 +105,14 @@ def test_a_large_value_crosses_both_ways_with_little_memory_beside_it(
     value: Any = array if kind == "array" else array.tobytes()
     del array
     with PeerClient.connect(address) as client:
-        client._link.refs.sockets.ways = (way,)
+        client._link.refs.sockets.ways = ("tcp" if way == "tls" else way,)
         client.put(value[: len(value) // 8]).fetch()  # what is made once
         bars.clear()
         ref, (here, there) = taken((os.getpid(), pid), lambda: client.put(value))
         assert here < 0.2 * SIZE + SLACK
         assert SIZE * 0.7 < there < 1.2 * SIZE + SLACK
         back, (here, there) = taken((os.getpid(), pid), ref.fetch)
+        assert len(client._link.refs.sockets._idle) == (way != "grpc")
         assert SIZE * 0.7 < here < 1.2 * SIZE + SLACK
         assert there < 0.2 * SIZE + SLACK
         assert numpy.array_equal(back, value) if kind == "array" else back == value

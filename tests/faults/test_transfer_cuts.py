@@ -15,8 +15,8 @@ from blazen_nb import AsyncPeerClient, PeerClient, StartEvent, StopEvent, step
 from blazen_nb.testing import LocalPeer
 from tests.eventually import eventually
 from tests.faults.chunks import Chunks
-from tests.faults.cutter import Cutter, cutter
 from tests.faults.proxy import before, connected
+from tests.faults.road import Road, road
 from tests.faults.scale import scale
 
 MIB = 1 << 20
@@ -35,7 +35,7 @@ class End(NamedTuple):
     """A peer, the way to it that is cut, and a client on that way."""
 
     peer: LocalPeer
-    way: Cutter
+    way: Road
     client: PeerClient
 
 
@@ -46,7 +46,7 @@ def ends() -> Iterator[list[End]]:
         made = []
         for name in ("a", "b"):
             peer = stack.enter_context(LocalPeer(name, token="cut"))
-            way = stack.enter_context(cutter(int(peer.address.rpartition(":")[2])))
+            way = stack.enter_context(road(peer.address, spares_first=True))
             client = PeerClient.connect(f"127.0.0.1:{way.port}", token="cut")
             client._link.refs.sockets.ways = ()
             made.append(End(peer, way, stack.enter_context(client)))
@@ -66,10 +66,10 @@ def test_a_value_whose_way_is_cut_arrives_as_it_is(ends: list[End], cut: str, se
     there = a.client.put(array)
     ways = {"source": [a.way], "target": [b.way], "both": [a.way, b.way]}[cut]
     for number, way in enumerate(ways):
-        way.done = 0
+        way.cuts = 0
         way.cut_after(*_cuts(seed + 100 * number))
     here = b.client.put(there)
-    assert [way.done for way in ways] == [CUTS] * len(ways)
+    assert [way.cuts for way in ways] == [CUTS] * len(ways)
     assert (b.peer.server._parts.refs.find(here.uuid, _identity(b.peer)).ref.value == array).all()
     for end in ends:
         parts = end.peer.server._parts
@@ -109,7 +109,7 @@ def test_a_transfer_goes_on_where_a_session_was_cut_with_it(ends: list[End], end
     ends[end].way.cut_after(SIZE // 3, SIZE // 3, all_of_them=True)
     run = b.client.run_remote_workflow("w", ["cuts::total"], {"value": there}, transfer=True)
     assert run.result == int(array.sum())
-    assert ends[end].way.done == 2
+    assert ends[end].way.cuts == 2
     assert b.client.refs() == []
 
 

@@ -9,7 +9,11 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
+from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
@@ -19,21 +23,38 @@ from blazen_nb.client import bulk_sockets
 from blazen_nb.client.bulk import send_value
 from blazen_nb.client.transfer_progress import Progress
 from blazen_nb.errors import LimitError, SessionRefError
+from blazen_nb.peer import bulk_listener
 from blazen_nb.shipping.bulk import Bulk, encode_bulk
 from blazen_nb.testing import LocalPeer
 from blazen_nb.wire import bulk_socket
 from blazen_nb.wire.limits import Limits
+from blazen_nb.wire.tls import ServerTls
 from tests.eventually import eventually
+from tests.peer.certificates import Authority, server_tls
 
 MIB = 1 << 20
-WAYS = ["tcp", "grpc"] if sys.platform != "linux" else ["unix", "tcp", "grpc"]
+WAYS = ["tcp", "tls", "grpc"] if sys.platform != "linux" else ["unix", "tcp", "tls", "grpc"]
 
 numpy = pytest.importorskip("numpy")
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="shared memory without a name")
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> ServerTls:
+    """What the peers show that have TLS."""
+    return server_tls(Authority(tmp_path_factory.mktemp("certificates"), "CA").pair("peer"))
+
+
+@contextmanager
+def _peer_on(way: str, certificate: ServerTls, **options: Any) -> Iterator[LocalPeer]:
+    """A peer whose client's values go this way."""
+    with LocalPeer(tls=certificate if way == "tls" else None, **options) as peer:
+        _way(peer.client, way)
+        yield peer
+
+
 def _way(client: PeerClient, way: str) -> None:
-    client._link.refs.sockets.ways = () if way == "grpc" else (way,)
+    client._link.refs.sockets.ways = {"grpc": (), "tls": ("tcp",)}.get(way, (way,))
 
 
 def _idle(client: PeerClient) -> list[str]:
@@ -41,20 +62,22 @@ def _idle(client: PeerClient) -> list[str]:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_way_brings_every_value_as_it_is(client: PeerClient, way: str) -> None:
-    _way(client, way)
+def test_every_way_brings_every_value_as_it_is(way: str, certificate: ServerTls) -> None:
     value = {"text": "zü" * MIB, "array": numpy.arange(3 * MIB), "bytes": bytes(range(256)) * 9_000}
-    for _ in range(2):
-        back = client.put(value).fetch()
-        assert (back.pop("array") == value["array"]).all()
-        assert back == {"text": value["text"], "bytes": value["bytes"]}
-    assert _idle(client) == {"unix": ["Segment"], "tcp": ["Inline"], "grpc": []}[way]
+    with _peer_on(way, certificate) as peer:
+        for _ in range(2):
+            back = peer.client.put(value).fetch()
+            assert (back.pop("array") == value["array"]).all()
+            assert back == {"text": value["text"], "bytes": value["bytes"]}
+        carriers = {"unix": ["Segment"], "tcp": ["Inline"], "tls": ["Inline"], "grpc": []}
+        assert _idle(peer.client) == carriers[way]
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_refusal_is_its_own_error_on_every_way_and_the_next_value_comes(way: str) -> None:
-    with LocalPeer(limits=Limits(upload_bytes=4 * MIB)) as peer:
-        _way(peer.client, way)
+def test_a_refusal_is_its_own_error_on_every_way_and_the_next_value_comes(
+    way: str, certificate: ServerTls
+) -> None:
+    with _peer_on(way, certificate, limits=Limits(upload_bytes=4 * MIB)) as peer:
         ref = peer.client.put(bytes(3 * MIB))
         with pytest.raises(LimitError, match="larger than the 4,194,304"):
             peer.client.put(bytes(8 * MIB))
@@ -70,7 +93,7 @@ def test_who_has_not_the_key_is_not_let_in(client: PeerClient) -> None:
     where = ("127.0.0.1", client._io.run(bulk_sockets._tcp_port(client._link)))
     for key_id, key in ((offer.key_id, os.urandom(32)), (os.urandom(16), offer.key)):
         forged = type(offer)(key_id=key_id, key=key)
-        assert bulk_sockets._tried(forged, where) is None
+        assert bulk_sockets._tried(forged, where, None) is None
     with socket.create_connection(where, 5) as stranger:
         stranger.sendall(bulk_socket.MAGIC + offer.key_id + os.urandom(16))
         stranger.settimeout(5)
@@ -136,10 +159,9 @@ def test_connections_end_with_their_session_and_their_memory_goes_with_them() ->
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_transfer_that_is_given_up_leaves_nothing_on_the_peer(
-    peer: LocalPeer, way: str, monkeypatch: pytest.MonkeyPatch
+    way: str, certificate: ServerTls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _way(peer.client, way)
-    array, parts = numpy.ones(64 * MIB, "u1"), peer.server._parts
+    array = numpy.ones(64 * MIB, "u1")
     span, half = Bulk.span, threading.Event()
 
     def slowly(bulk: Bulk, start: int, end: int) -> list[memoryview]:
@@ -148,18 +170,54 @@ def test_a_transfer_that_is_given_up_leaves_nothing_on_the_peer(
             time.sleep(0.01)
         return span(bulk, start, end)
 
-    async def give_up() -> None:
-        task = asyncio.ensure_future(
-            send_value(peer.client._link, encode_bulk(array), Progress(""), {})
-        )
-        await asyncio.to_thread(half.wait)
-        assert len(parts.incoming) == 1
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
     monkeypatch.setattr(Bulk, "span", slowly)
-    peer.client._io.run(give_up())
-    eventually(lambda: len(parts.incoming) == 0, message="the half is dropped")
-    assert len(parts.refs) == 0
-    assert peer.client.put(array[: 2 * MIB]).fetch().sum() == 2 * MIB
+    with _peer_on(way, certificate) as peer:
+        client, parts = peer.client, peer.server._parts
+
+        async def give_up() -> None:
+            task = asyncio.ensure_future(
+                send_value(client._link, encode_bulk(array), Progress(""), {})
+            )
+            await asyncio.to_thread(half.wait)
+            assert len(parts.incoming) == 1
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        client._io.run(give_up())
+        eventually(lambda: len(parts.incoming) == 0, message="the half is dropped")
+        assert len(parts.refs) == 0
+        assert client.put(array[: 2 * MIB]).fetch().sum() == 2 * MIB
+
+
+@pytest.mark.parametrize("says", ["nothing", "a byte now and then"])
+@pytest.mark.parametrize("way", ["tcp", "tls"])
+def test_who_does_not_come_to_the_point_is_sent_away_and_keeps_nobody_waiting(
+    way: str, says: str, certificate: ServerTls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_listener, "_GREETING_SECONDS", 1.0)
+    with _peer_on(way, certificate) as peer:
+        client = peer.client
+        where = ("127.0.0.1", client._io.run(bulk_sockets._tcp_port(client._link)))
+        beginning = (
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" if way == "tls" else bulk_socket.MAGIC
+        )
+        to_say = iter(beginning + bytes(29) if says != "nothing" else b"")  # less than a greeting
+        with socket.create_connection(where, 5) as stranger:
+            stranger.settimeout(0.05)
+            assert client.put(bytes(2 * MIB)).fetch() == bytes(2 * MIB)
+            assert _idle(client) == ["Inline"]
+
+            def is_sent_away() -> bool:
+                try:
+                    stranger.sendall(bytes(islice(to_say, 1)))
+                    return stranger.recv(1) == b""
+                except TimeoutError:
+                    return False
+                except ConnectionError:
+                    return True
+
+            eventually(is_sent_away, message="the stranger is sent away")
+            assert says == "nothing" or next(to_say, None) is not None
+        assert client.put(bytes(3 * MIB)).fetch() == bytes(3 * MIB)
+        assert _idle(client) == ["Inline"]

@@ -348,16 +348,7 @@ def test_no_repr_and_no_error_shows_a_key(shown: Pair, tls: ServerTls, ca: Autho
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
-def test_values_in_bulk_have_no_port_that_is_not_encrypted(tls: ServerTls) -> None:
-    with LocalPeer(tls=tls) as peer:
-        assert peer.server._parts.bulk_port() == 0
-        value = bytes(2 << 20)
-        assert peer.client.put(value).fetch() == value
-        peer.client._link.refs.sockets.ways = ()
-        assert peer.client.put(value).fetch() == value
-
-
-@pytest.mark.parametrize("ways", [("unix", "tcp"), ()])
+@pytest.mark.parametrize("ways", [("unix",), ("tcp",), ()])
 def test_a_client_known_by_its_certificate_puts_and_fetches_on_every_way(
     mtls: ServerTls, ca: Authority, ways: tuple[str, ...]
 ) -> None:
