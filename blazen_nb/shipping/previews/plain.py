@@ -1,0 +1,89 @@
+"""Previews of Python's own values, of containers, and of everything that no library of its own is asked about."""
+
+from __future__ import annotations
+
+import array
+import dataclasses
+from collections import ChainMap, UserDict, UserList, deque
+from itertools import islice
+from types import SimpleNamespace
+from typing import Any
+
+from blazen_nb.render.preview import LONGEST_TEXT, MOST_ROWS, Preview, Row
+from blazen_nb.render.words import plural
+from blazen_nb.shipping.previews.short import cell, own_repr, says_nothing, short
+
+_BYTES_SHOWN = 96
+_MAPPINGS = (dict, UserDict, ChainMap)
+_SERIES = (list, tuple, set, frozenset, deque, UserList, array.array, range)
+_UNORDERED = (set, frozenset)
+
+
+def plain_preview(value: Any) -> Preview:
+    """The preview of any value.
+
+    Raises:
+        Exception: Whatever the value's own code raises.
+    """
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return _bytes(value)
+    if isinstance(value, _MAPPINGS):
+        rows = _rows((cell(key), short(item)) for key, item in value.items())
+        return _table(rows, len(value), "item")
+    if isinstance(value, _SERIES):
+        return _series(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        # Their __repr__ would write all that the fields hold.
+        names = [field.name for field in dataclasses.fields(value) if field.repr]
+        return _attributes({name: getattr(value, name, None) for name in names[:MOST_ROWS]}, names)
+    if isinstance(value, SimpleNamespace) or says_nothing(value):
+        found = getattr(value, "__dict__", {})
+        return _attributes(found, found)
+    if type(value) is int:
+        return Preview(text=short(value))
+    return Preview(text=own_repr(value, LONGEST_TEXT + 1))
+
+
+def _text(value: str) -> Preview:
+    start = str.__getitem__(value, slice(LONGEST_TEXT))
+    return Preview(about=plural(len(value), "character"), text=start + _rest(len(value), start))
+
+
+def _bytes(value: bytes | bytearray | memoryview) -> Preview:
+    whole = memoryview(value)
+    if whole.ndim != 1 or not whole.c_contiguous:
+        return Preview(about=plural(whole.nbytes, "byte"))
+    start = bytes(whole.cast("B")[:_BYTES_SHOWN])
+    return Preview(
+        about=plural(whole.nbytes, "byte"), text=repr(start) + _rest(whole.nbytes, start)
+    )
+
+
+def _rest(length: int, start: str | bytes) -> str:
+    return " ..." if length > len(start) else ""
+
+
+def _series(value: Any) -> Preview:
+    names = getattr(type(value), "_fields", ()) if isinstance(value, tuple) else ()
+    ordered = not isinstance(value, _UNORDERED)
+    labels = [*map(str, names[:MOST_ROWS]), *map(str, range(len(names), MOST_ROWS))]
+    first = islice(value, MOST_ROWS)
+    rows = _rows(
+        (label if ordered else "", short(item)) for label, item in zip(labels, first, strict=False)
+    )
+    return _table(rows, len(value), "item")
+
+
+def _attributes(found: Any, names: Any) -> Preview:
+    rows = _rows((cell(name), short(item)) for name, item in list(found.items()))
+    return _table(rows, len(names), "attribute")
+
+
+def _rows(items: Any) -> tuple[Row, ...]:
+    return tuple(Row(name, (text,)) for name, text in islice(items, MOST_ROWS))
+
+
+def _table(rows: tuple[Row, ...], count: int, what: str) -> Preview:
+    return Preview(about=plural(count, what), rows=rows, more_rows=count - len(rows))
