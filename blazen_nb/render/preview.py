@@ -98,9 +98,10 @@ def preview_style_tag() -> str:
 
 def preview_section(preview: Preview) -> str:
     """The part of a card that shows it; nothing where it shows nothing."""
-    parts = [_picture(preview), _text(preview.text), _table(preview), _more(preview)]
-    body = "".join(parts) or (f"<p>{muted('empty')}</p>" if preview.about else "")
-    return preview_style_tag() + section(body, "Preview", preview.about) if body else ""
+    body = _picture(preview) + _text(preview.text) + _table(preview) + _more(preview)
+    if not body:
+        return section(muted(preview.about), "Preview") if preview.about else ""
+    return preview_style_tag() + section(body, "Preview", preview.about)
 
 
 def no_preview(why: str) -> str:

@@ -45,7 +45,7 @@ def short(value: Any, depth: int = _DEEPEST) -> str:
     try:
         return clip(_short(value, depth), LONGEST_CELL)
     except Exception as error:
-        return f"<{type_name(value)}: {type(error).__name__}>"
+        return f"<{type(value).__name__}: {type(error).__name__}>"
 
 
 def own_repr(value: Any, limit: int) -> str:
