@@ -1,7 +1,7 @@
 """Previews of the values behind refs, made on threads of their own: the code of a value's class may do anything.
 
-A thread lives for one preview. What takes longer than it may is interrupted and waited for no more; where it does not
-end all the same, its thread is left behind. Each identity has its own few, so that nobody's values are in the way of
+A thread lives for one preview. What takes longer than it may is waited for no more and left behind, and interrupted once
+it is clear that it does not end by itself. Each identity has its own few, so that nobody's values are in the way of
 another's.
 """
 
@@ -23,6 +23,8 @@ from blazen_nb.shipping.previews.making import preview_of
 
 SECONDS = 0.8
 """What a preview may take; a notebook that asks waits little longer."""
+INTERRUPT_SECONDS = 10.0
+"""How long it may go on behind: a library that is only slow, and half loaded, is not to be cut off."""
 AT_ONCE = 4
 """Previews that are made at the same time for one identity."""
 MOST_LEFT_BEHIND = 4
@@ -93,7 +95,7 @@ class Previews:
         self._ended(identity, job)
 
     def _late(self, identity: str, job: _Job) -> None:
-        job.segment.interrupt()
+        job.timer = thread_clock.call_later(INTERRUPT_SECONDS, lambda: _interrupt(job))
         job.answer(error=_TOO_LONG)
         with self._lock:
             desk = self._desks.get(identity)
@@ -191,6 +193,10 @@ class _Silence:
 
 
 _TOO_LONG = LimitError(f"it took longer than {SECONDS:g} s")
+
+
+def _interrupt(job: _Job) -> None:
+    job.segment.interrupt()
 
 
 def _made(ref: SessionRef) -> Preview:

@@ -48,7 +48,11 @@ def test_a_repr_that_hangs_holds_up_nothing_else(
     assert look(hangs).preview == Preview(text="True")
 
 
-def test_a_repr_that_computes_for_ever_is_interrupted(client: PeerClient) -> None:
+def test_a_repr_that_computes_for_ever_is_interrupted(
+    client: PeerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(previews, "INTERRUPT_SECONDS", 0.1)
+
     def computes(_: Any) -> str:
         while True:
             pass

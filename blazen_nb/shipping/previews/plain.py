@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import array
 import dataclasses
-from collections import ChainMap, UserDict, UserList, deque
 from itertools import islice
-from types import SimpleNamespace
 from typing import Any
 
 from blazen_nb.render.preview import LONGEST_TEXT, MOST_ROWS, Preview, Row
 from blazen_nb.render.words import plural
-from blazen_nb.shipping.previews.short import cell, own_repr, says_nothing, short
+from blazen_nb.shipping.previews.short import (
+    MAPPINGS,
+    SERIES,
+    TERSE,
+    UNORDERED,
+    cell,
+    is_dataclass,
+    own_repr,
+    says_nothing,
+    short,
+    writes_all,
+)
 
 _BYTES_SHOWN = 96
-_MAPPINGS = (dict, UserDict, ChainMap)
-_SERIES = (list, tuple, set, frozenset, deque, UserList, array.array, range)
-_UNORDERED = (set, frozenset)
 
 
 def plain_preview(value: Any) -> Preview:
@@ -29,20 +34,19 @@ def plain_preview(value: Any) -> Preview:
         return _text(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return _bytes(value)
-    if isinstance(value, _MAPPINGS):
+    if isinstance(value, MAPPINGS):
         rows = _rows((cell(key), short(item)) for key, item in value.items())
         return _table(rows, len(value), "item")
-    if isinstance(value, _SERIES):
+    if isinstance(value, SERIES):
         return _series(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        # Their __repr__ would write all that the fields hold.
+    if type(value) is int or isinstance(value, TERSE):
+        return Preview(text=short(value))
+    if is_dataclass(value):
         names = [field.name for field in dataclasses.fields(value) if field.repr]
         return _attributes({name: getattr(value, name, None) for name in names[:MOST_ROWS]}, names)
-    if isinstance(value, SimpleNamespace) or says_nothing(value):
+    if says_nothing(value) or writes_all(value):
         found = getattr(value, "__dict__", {})
         return _attributes(found, found)
-    if type(value) is int:
-        return Preview(text=short(value))
     return Preview(text=own_repr(value, LONGEST_TEXT + 1))
 
 
@@ -67,7 +71,7 @@ def _rest(length: int, start: str | bytes) -> str:
 
 def _series(value: Any) -> Preview:
     names = getattr(type(value), "_fields", ()) if isinstance(value, tuple) else ()
-    ordered = not isinstance(value, _UNORDERED)
+    ordered = not isinstance(value, UNORDERED)
     labels = [*map(str, names[:MOST_ROWS]), *map(str, range(len(names), MOST_ROWS))]
     first = islice(value, MOST_ROWS)
     rows = _rows(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import array
 import dataclasses
 import sys
+from collections import ChainMap, UserDict, UserList, deque
+from contextlib import suppress
 from datetime import date, timedelta
+from functools import partial
 from itertools import islice
 from operator import attrgetter
+from types import MappingProxyType, MethodType, SimpleNamespace
 from typing import Any
 
 from blazen_nb.render.preview import LONGEST_CELL
@@ -20,8 +25,14 @@ _MOST_ITEMS = 4
 _MOST_BITS = 256
 """Of an int: the digits of a long one take quadratic time."""
 _LARGE = 1 << 20
+MAPPINGS: Any = (dict, UserDict, ChainMap, MappingProxyType)
+UNORDERED: Any = (set, frozenset)
 _VIEWS: Any = (type({}.keys()), type({}.values()), type({}.items()))
-_SERIES: Any = (list, tuple, set, frozenset, range, *_VIEWS)
+SERIES: Any = (list, tuple, *UNORDERED, deque, UserList, array.array, range, *_VIEWS)
+TERSE: Any = (BaseException, partial, MethodType)
+"""What has nothing to show but in short."""
+_LONG: Any = (str, bytes, bytearray, list, tuple, dict, *UNORDERED, deque)
+_MANY = 10_000
 _BRACKETS: dict[type[Any], str] = {list: "[]", tuple: "()", set: "{}", dict: "{}"}
 
 
@@ -64,6 +75,23 @@ def says_nothing(value: Any) -> bool:
     return getattr(type(value), "__repr__", None) is object.__repr__
 
 
+def writes_all(value: Any) -> bool:
+    """Whether its ``__repr__`` may write all of something long: C code does that with Python's lock held."""
+    if isinstance(value, type):
+        return False
+    if isinstance(value, SimpleNamespace | _of("torch", "nn.Module")) or is_dataclass(value):
+        return True
+    parts = getattr(value, "__dict__", None)
+    return isinstance(parts, dict) and any(
+        isinstance(part, _LONG) and len(part) > _MANY for part in list(parts.values())
+    )
+
+
+def is_dataclass(value: Any) -> bool:
+    """Whether it is an instance of one."""
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
+
+
 def is_large(value: Any) -> bool:
     """Whether it says of itself that it is an array of some size: its ``__repr__`` may fetch all of it from a GPU."""
     size = getattr(value, "nbytes", None)
@@ -79,16 +107,16 @@ def _short(value: Any, depth: int) -> str:
     if type(value) is int:
         bits = value.bit_length()
         return str(value) if bits <= _MOST_BITS else f"<int of {bits:,} bits>"
-    if isinstance(value, dict):
+    if isinstance(value, MAPPINGS):
         return _braced(value, depth, [_pair(item, depth) for item in _first(value.items(), depth)])
-    if isinstance(value, _SERIES):
+    if isinstance(value, BaseException):
+        return type_name(value) + short(value.args, depth)
+    if isinstance(value, SERIES):
         return _braced(value, depth, [short(item, depth - 1) for item in _first(value, depth)])
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple) and not isinstance(value, type):
         return _array(value, shape)
-    if isinstance(value, _of("torch", "nn.Module")) or (
-        dataclasses.is_dataclass(value) and not isinstance(value, type)
-    ):
+    if isinstance(value, partial | MethodType) or writes_all(value):
         return f"{type_name(value)}(...)"
     return own_repr(value, LONGEST_CELL + 1)
 
@@ -110,7 +138,8 @@ def _braced(value: Any, depth: int, items: list[str]) -> str:
 
 
 def _array(value: Any, shape: tuple[Any, ...]) -> str:
-    if not shape and isinstance(value, _of("numpy", "generic") | _of("numpy", "ndarray")):
+    is_numpy = isinstance(value, _of("numpy", "generic") | _of("numpy", "ndarray"))
+    if is_numpy and not shape and value.dtype.kind != "O":
         return str(value)[: LONGEST_CELL + 1]
     facts = (
         type(value).__name__,
@@ -122,9 +151,10 @@ def _array(value: Any, shape: tuple[Any, ...]) -> str:
 
 
 def _of(library: str, name: str) -> Any:
-    """The class, where the library is loaded; else one that nothing is of."""
-    module = sys.modules.get(library)
-    return _Nothing if module is None else attrgetter(name)(module)
+    """The class, where the library is loaded; else, or while it is being loaded, one that nothing is of."""
+    with suppress(KeyError, AttributeError):
+        return attrgetter(name)(sys.modules[library])
+    return _Nothing
 
 
 def _dtype(value: Any) -> str:

@@ -6,7 +6,8 @@ import array
 from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import SimpleNamespace
+from functools import partial
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -109,6 +110,46 @@ def test_a_list_that_contains_itself_ends() -> None:
     loop: list[Any] = [1]
     loop.append(loop)
     assert rows(loop) == [("0", "1"), ("1", "[1, [1, [...]]]")]
+
+
+class Never:
+    """Its list is too long to be written: the fifth one of it must not be."""
+
+
+@pytest.fixture
+def many() -> list[Any]:
+    """A long list that cannot be written as a whole."""
+
+    def too_far() -> str:
+        raise AssertionError("it was written to its end")
+
+    return [*[Never() for _ in range(10)], *[Hostile(too_far)] * 100_000]
+
+
+def test_what_would_write_all_that_it_holds_does_not(many: list[Any]) -> None:
+    class Holder:
+        def __init__(self) -> None:
+            self.many = many
+
+        def __repr__(self) -> str:
+            return repr(self.many)
+
+    for value in (
+        deque(many),
+        dict.fromkeys(range(100_000)).keys(),
+        MappingProxyType({"many": many}),
+        Batch(many),
+        SimpleNamespace(many=many),
+        Holder(),
+        ValueError(many),
+        partial(print, many),
+        Holder().__repr__,
+    ):
+        made = preview_of(value)
+        assert made.about != "cannot be looked at"
+        assert "Error" not in rows([value])[0][1].removeprefix("ValueError")
+    never = "<tests.unit.previews.test_plain.Never>"
+    assert rows(Holder()) == [("many", f"[{never}, <tests.unit.prev...")]
 
 
 # --- hostile classes -----------------------------------------------------------------------------------------
