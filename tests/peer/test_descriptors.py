@@ -103,6 +103,18 @@ def test_a_flood_is_cut_and_counted(served: PeerProcess) -> None:
     assert sum(int(line.split()[1].replace(",", "")) for line in cut) + len(kept) == lines
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a pipe's size is the system's")
+def test_c_code_that_keeps_the_interpreter_to_itself_can_write_half_a_mebibyte(
+    served: PeerProcess,
+) -> None:
+    text = (
+        "import ctypes\n"
+        "data = (b'y' * 63 + b'\\n') * 8192\n"
+        "ctypes.PyDLL(None).write(1, data, len(data))"  # PyDLL keeps the lock
+    )
+    assert said_by(served, text, 8) == ("", 1 << 19)
+
+
 def test_a_child_that_lives_on_does_not_hold_up_the_end(served: PeerProcess) -> None:
     _, child = said_by(served, "import subprocess\nsubprocess.Popen(['sleep', '60']).pid")
     try:

@@ -33,6 +33,8 @@ _WAITING_LINES = 2000
 _UNREAD_BYTES = 16 * 1024
 """With more than this unread in the log's pipe, the room that is left is for the peer's own lines."""
 _LEAVE_SECONDS = 1.0
+_PIPE_BYTES = 1 << 20
+"""What the system lets a user have. Nothing empties a pipe while C code writes and keeps the interpreter's lock."""
 
 
 class _Lines:
@@ -92,6 +94,7 @@ class LineLog:
         """The writing end of a new pipe whose lines are marked with this number."""
         reading, writing = os.pipe()
         os.set_blocking(reading, False)
+        _widen(writing)
         lines = _Lines(number)
         self._pipes.append(reading)
         self._lines.append(lines)
@@ -208,3 +211,11 @@ def _has_room(descriptor: int) -> bool:
     unread: Any = bytearray(4)
     fcntl.ioctl(descriptor, termios.FIONREAD, unread)
     return int.from_bytes(unread, sys.byteorder) < _UNREAD_BYTES
+
+
+def _widen(pipe: int) -> None:
+    if sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):  # this user has many pipes
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
