@@ -15,6 +15,7 @@ MOST_COLUMNS = 8
 LONGEST_CELL = 60
 LONGEST_LINE = 160
 LONGEST_TEXT = 800
+MOST_LINES = 12
 PNG_BYTES = 20 << 10
 PNG_SIDE = 256
 """Pixels: a few bytes could unpack to a picture that a browser chokes on."""
@@ -34,7 +35,7 @@ _RULES = """
 .bzn-pv thead .bzn-m{display:block;font-weight:400}
 .bzn.bzn .bzn-pv .r{text-align:right}
 .bzn.bzn img.bzn-px{display:block;max-width:100%;margin:0;border:1px solid var(--line)}
-.bzn-pv+*,img.bzn-px+*,pre.bzn-log+*{margin-top:8px}
+.bzn.bzn pre.bzn-wrap{white-space:pre-wrap;overflow-wrap:anywhere}
 """
 
 
@@ -73,7 +74,7 @@ def bounded(preview: Preview) -> Preview:
     """The preview within the limits above, whoever made it; a picture that is none, or too large, is left out."""
     return Preview(
         about=_line(preview.about, LONGEST_LINE),
-        text=clip(visible(unicode_of(preview.text[: 2 * LONGEST_TEXT])), LONGEST_TEXT),
+        text=_lines(visible(unicode_of(preview.text[: 2 * LONGEST_TEXT]))),
         columns=tuple(
             Column(_line(column.name, LONGEST_CELL), _line(column.dtype, LONGEST_CELL))
             for column in preview.columns[:MOST_COLUMNS]
@@ -113,6 +114,11 @@ def _line(text: str, limit: int) -> str:
     return clip(visible(unicode_of(text[: 2 * limit])).replace("\n", " ").replace("\t", " "), limit)
 
 
+def _lines(text: str) -> str:
+    lines = clip(text, LONGEST_TEXT).split("\n")
+    return "\n".join(lines if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 1], "..."])
+
+
 def _is_small_png(data: bytes) -> bool:
     if len(data) > PNG_BYTES or not data.startswith(_PNG) or data[12:16] != b"IHDR":
         return False
@@ -130,7 +136,7 @@ def _picture(preview: Preview) -> str:
 
 
 def _text(text: str) -> str:
-    return f'<pre class="bzn-log">{esc(text)}</pre>' if text else ""
+    return f'<pre class="bzn-log bzn-wrap">{esc(text)}</pre>' if text else ""
 
 
 def _table(preview: Preview) -> str:

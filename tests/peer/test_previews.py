@@ -186,4 +186,4 @@ def test_the_io_loop_is_never_blocked_by_it(client: PeerClient) -> None:
     async def shown() -> str:
         return str(ref._repr_html_())
 
-    assert "No preview" in client._io.run(shown(), SECONDS)
+    assert "No preview: asked for on the I/O loop" in client._io.run(shown(), SECONDS)

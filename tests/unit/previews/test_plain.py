@@ -16,6 +16,7 @@ from blazen_nb.errors import BlazenError
 from blazen_nb.render.preview import (
     LONGEST_CELL,
     LONGEST_TEXT,
+    MOST_LINES,
     PNG_BYTES,
     Column,
     Preview,
@@ -88,6 +89,8 @@ def test_text_and_bytes_show_their_start() -> None:
     long = preview_of("x" * 10**7)
     assert (long.about, len(long.text)) == ("10,000,000 characters", LONGEST_TEXT)
     assert long.text.endswith("x...")
+    lines = preview_of("\n" * 500).text.split("\n")
+    assert (len(lines), lines[-1]) == (MOST_LINES, "...")
     assert preview_of(b"\x00a") == Preview(about="2 bytes", text="b'\\x00a'")
     assert preview_of(bytearray(10**7)).text.endswith("\\x00' ...")
     assert preview_of(memoryview(b"abc")[::2]).about == "2 bytes"
