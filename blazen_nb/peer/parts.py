@@ -116,9 +116,18 @@ class PeerParts:
             known = self._shared[identity] = self.namespaces.open(identity, "")[0]
         return known
 
-    def drop_transfers(self, identity: str, ids: Iterable[bytes]) -> None:
-        """Forget transfers that nobody will go on with."""
+    def drop_transfers(self, identity: str, ids: Iterable[bytes], *, given_up: bool) -> None:
+        """Forget transfers that nobody will go on with.
+
+        Args:
+            given_up: Values of uploads among them go, too.
+        """
         for transfer_id in ids:
+            incoming = self.incoming.find(identity, transfer_id)
+            if given_up and incoming is not None:
+                incoming.give_up()
+            elif given_up:
+                self.incoming.refuse(identity, transfer_id)
             self.outgoing.drop(identity, transfer_id)
             self.incoming.drop(identity, transfer_id)
 

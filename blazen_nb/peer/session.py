@@ -283,5 +283,7 @@ _HANDLERS: dict[str, Callable[[Session, int, Any], None]] = {
     "list_refs": Session._list_refs,
     "preview_ref": Session._preview_ref,
     "release_refs": Session._release_refs,
-    "drop_transfers": lambda s, _, asked: s._peer.drop_transfers(s.identity, asked.ids),
+    "drop_transfers": lambda s, _, asked: s._peer.drop_transfers(
+        s.identity, asked.ids, given_up=asked.given_up
+    ),
 }

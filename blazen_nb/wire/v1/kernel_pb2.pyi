@@ -502,10 +502,12 @@ class ReleaseRefs(_message.Message):
     def __init__(self, uuids: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class DropTransfers(_message.Message):
-    __slots__ = ("ids",)
+    __slots__ = ("ids", "given_up")
     IDS_FIELD_NUMBER: _ClassVar[int]
+    GIVEN_UP_FIELD_NUMBER: _ClassVar[int]
     ids: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, ids: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    given_up: bool
+    def __init__(self, ids: _Optional[_Iterable[bytes]] = ..., given_up: bool = ...) -> None: ...
 
 class ListRefs(_message.Message):
     __slots__ = ()
