@@ -208,7 +208,12 @@ class RemoteRef(Ref):
         )
 
     def _repr_html_(self) -> str | None:
-        return None if is_static() else self._shown()[0]
+        if is_static():
+            return None
+        from blazen_nb.client.previewing import with_preview
+        from blazen_nb.render.ref import ref_repr
+
+        return ref_repr(with_preview(self._view(), self._link, self._info))[0]
 
     def _shown(self) -> tuple[str, str]:
         from blazen_nb.render.ref import ref_repr

@@ -19,6 +19,7 @@ from blazen_nb.peer.device_reports import DeviceReports
 from blazen_nb.peer.durable.runs import DurableRuns
 from blazen_nb.peer.freed_memory import give_memory_back
 from blazen_nb.peer.namespaces import Namespace, NamespaceTable
+from blazen_nb.peer.previews import Previews
 from blazen_nb.peer.refs import RefTable
 from blazen_nb.peer.runs import RunManager
 from blazen_nb.peer.transfers import Incoming, Outgoing, Transfers
@@ -74,6 +75,7 @@ class PeerParts:
         self.withdraw_bulk: Callable[[bytes], None] = lambda _: None
         self.bulk_port: Callable[[], int] = lambda: 0
         self.devices = DeviceReports()
+        self.previews = Previews()
         self.watchers = Watchers()
         self.runs = RunManager(node_id, self.namespaces, limits, self.watchers.tell)
         self.durable: DurableRuns | None = None
