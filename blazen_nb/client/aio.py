@@ -32,6 +32,7 @@ from blazen_nb.client.requests import (
 from blazen_nb.client.results import result_of
 from blazen_nb.client.run_requests import lost_call
 from blazen_nb.client.shipped_steps import steps_bundle
+from blazen_nb.client.transferring import acopies_for
 from blazen_nb.client.waiters import AsyncReply
 from blazen_nb.engine.result import WorkflowResult
 from blazen_nb.errors import TransportError, WorkflowTimeoutError
@@ -151,6 +152,8 @@ class AsyncPeerClient(AsyncRefCalls, AsyncRunCalls, AsyncDeviceCalls):
         step_ids: Sequence[str],
         input: Any = None,
         timeout: float | timedelta | None = None,
+        *,
+        transfer: bool = False,
     ) -> WorkflowResult:
         """The result of one run of these steps on the peer. A caller that is cancelled cancels the run.
 
@@ -159,16 +162,20 @@ class AsyncPeerClient(AsyncRefCalls, AsyncRunCalls, AsyncDeviceCalls):
             step_ids: Steps that the peer knows.
             input: The StartEvent's fields, where it is a dict; None = no fields.
             timeout: Seconds, rounded up to whole ones; None or 0 = the peer's default.
+            transfer: Values behind RemoteRefs of other peers in the input come along, as copies that this run alone
+                uses; such refs are refused else. What they refer to stays where it is, too.
 
         Raises:
+            SessionRefError: A RemoteRef in the input belongs to another peer, or its value is gone.
+            ShippingError: A value to transfer is pickled, and this client does not trust the peer that has it.
             UnknownStepError: A step is not registered on the peer.
             WorkflowError: A step failed; its exception is the cause.
             WorkflowTimeoutError: It took too long.
         """
-        request = start_request(
-            workflow_name, step_ids, encoded_input(input, self._link), timeout, updates=False
-        )
-        return await self._run(request)
+        with await acopies_for(input, self._link, transfer=transfer) as copies:
+            value = encoded_input(input, self._link, copies)
+            request = start_request(workflow_name, step_ids, value, timeout, updates=False)
+            return await self._run(request)
 
     async def run_remote_workflow_json(
         self,
@@ -195,6 +202,7 @@ class AsyncPeerClient(AsyncRefCalls, AsyncRunCalls, AsyncDeviceCalls):
         timeout: float | timedelta | None = None,
         *,
         durable: bool | None = None,
+        transfer: bool = False,
     ) -> AsyncRunHandle:
         """A handle of a run that the peer has accepted; it goes on when the client goes away.
 
@@ -208,15 +216,12 @@ class AsyncPeerClient(AsyncRefCalls, AsyncRunCalls, AsyncDeviceCalls):
             UnsupportedError: It is to be durable, and the peer has no journal.
             JournalError: The journal does not take it.
         """
-        request = start_request(
-            workflow_name,
-            step_ids,
-            encoded_input(input, self._link),
-            timeout,
-            updates=True,
-            durable=durable,
-        )
-        return await self._start(request, workflow_name)
+        with await acopies_for(input, self._link, transfer=transfer) as copies:
+            value = encoded_input(input, self._link, copies)
+            request = start_request(
+                workflow_name, step_ids, value, timeout, updates=True, durable=durable
+            )
+            return await self._start(request, workflow_name)
 
     async def start_cell(
         self,
@@ -227,6 +232,7 @@ class AsyncPeerClient(AsyncRefCalls, AsyncRunCalls, AsyncDeviceCalls):
         timeout: float | timedelta | None = None,
         outputs: Iterable[str] = (),
         keep_values: bool = False,
+        transfer: bool = False,
     ) -> AsyncRunHandle:
         """A handle of a cell's run in the session's namespace.
 
@@ -235,16 +241,14 @@ class AsyncPeerClient(AsyncRefCalls, AsyncRunCalls, AsyncDeviceCalls):
             outputs: Variables whose values come back in ``result().outputs``: values above 1 MiB, and those that
                 cannot travel, as RemoteRefs.
             keep_values: All of them, and the result, as RemoteRefs.
+            transfer: As for ``run_remote_workflow``; what is in the bundle goes as it is.
         """
-        request = cell_request(
-            cell,
-            bundle or CodeBundle(),
-            encoded_input(input, self._link),
-            timeout,
-            outputs,
-            keep_values,
-        )
-        return await self._start(request, cell.label)
+        with await acopies_for(input, self._link, transfer=transfer) as copies:
+            value = encoded_input(input, self._link, copies)
+            request = cell_request(
+                cell, bundle or CodeBundle(), value, timeout, outputs, keep_values
+            )
+            return await self._start(request, cell.label)
 
     async def close(self) -> None:
         """End the session; calls that wait fail. Idempotent."""

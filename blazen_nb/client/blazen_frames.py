@@ -25,6 +25,7 @@ _FEATURES = {
     "find_names": "running cells",
     "register_code": "register_steps()",
     "list_refs": "refs()",
+    "preview_ref": "previews of refs",
     "answer_input": "respond_to_input()",
     "attach_run": "attach()",
     "list_runs": "runs()",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from uuid import UUID
 from blazen_nb.client.bulk_retry import Retry
 from blazen_nb.client.bulk_sockets import BulkConnection
 from blazen_nb.client.transfer_progress import Progress
-from blazen_nb.errors import BlazenError, EncodeError, TransportError, refused_with
+from blazen_nb.errors import EncodeError, TransportError, refused_with
 from blazen_nb.shipping.bulk import Bulk
 from blazen_nb.shipping.bulk_reader import BulkReader
 from blazen_nb.shipping.checksum import checksum
@@ -77,7 +77,7 @@ class _Fetch:
             assert self._reader is not None
             await self._rest(self._reader.arrived, self._reader.size)
         finally:
-            _forget(self._link, self._request.transfer)
+            forget(self._link, self._request.transfer)
         self._reader.finish()
         return self._reader
 
@@ -201,13 +201,38 @@ async def send_value(
     Raises:
         BlazenError: The peer refuses, or the connection broke and did not come back.
     """
-    header = header_of(bulk)
+    progress.total = bulk.size
+
+    async def send(header: pb.ValueHeader, at: int) -> pb.PutReply:
+        return await _sent(link, bulk, header, at, progress, checksums)
+
+    return await upload(link, header_of(bulk), send)
+
+
+async def upload(
+    link: PeerLink,
+    header: pb.ValueHeader,
+    send: Callable[[pb.ValueHeader, int], Awaitable[pb.PutReply]],
+) -> RefInfo:
+    """Where the peer keeps what was sent to it, however often that had to be taken up again.
+
+    Args:
+        header: What the value is.
+        send: Sends it from an offset on, and gives the peer's answer.
+
+    Raises:
+        BlazenError: As for ``send_value``.
+    """
     header.session_id, header.upload = link.session_id, os.urandom(16)
-    at, retry, progress.total = 0, Retry(link), bulk.size
+    at, retry, given_up = 0, Retry(link), True
     try:
         while True:
             try:
-                return ref_of((await _sent(link, bulk, header, at, progress, checksums)).ref)
+                reply = await send(header, at)
+                if reply.HasField("refusal"):
+                    raise refused_with(reply.refusal.kind, reply.refusal.message)
+                info, given_up = ref_of(reply.ref), False
+                return info
             except TransportError as broken:
                 await retry.pause(broken)
                 arrived = await _arrived(link, header.upload, retry)
@@ -215,7 +240,7 @@ async def send_value(
                     retry.progressed()
                 at = arrived
     finally:
-        _forget(link, header.upload)
+        forget(link, header.upload, given_up=given_up)
 
 
 async def _sent(
@@ -229,11 +254,7 @@ async def _sent(
     """The peer's answer to what it was sent from here on."""
     connection = None if bulk.size < CHUNK_BYTES else await link.refs.sockets.take(link)
     if connection is None:
-        reply = await link.send(_chunks(bulk, header, at, progress, checksums))
-        if reply.HasField("refusal"):
-            error: BlazenError = refused_with(reply.refusal.kind, reply.refusal.message)
-            raise error
-        return reply
+        return await link.send(_chunks(bulk, header, at, progress, checksums))
     try:
         reply = await connection.use(
             partial(_write_to, connection, bulk, header, progress, checksums)
@@ -257,11 +278,7 @@ def _write_to(
         checksums[at] = connection.carrier.send(bulk.span(at, at + CHUNK_BYTES))
         progress.done = min(at + CHUNK_BYTES, bulk.size)
     connection.carrier.sent()
-    reply = pb.PutReply.FromString(connection.answer())
-    if reply.HasField("refusal"):
-        error: BlazenError = refused_with(reply.refusal.kind, reply.refusal.message)
-        raise error
-    return reply
+    return pb.PutReply.FromString(connection.answer())
 
 
 async def _arrived(link: PeerLink, upload: bytes, retry: Retry) -> int:
@@ -290,7 +307,11 @@ async def _chunks(
         progress.done = min(at + CHUNK_BYTES, bulk.size)
 
 
-def _forget(link: PeerLink, transfer_id: bytes) -> None:
-    """Nobody goes on with it: the peer need not keep anything of it."""
+def forget(link: PeerLink, transfer_id: bytes, *, given_up: bool = False) -> None:
+    """Nobody goes on with this transfer: the peer need not keep anything of it.
+
+    Args:
+        given_up: Of an upload: nor of its value, should that have arrived.
+    """
     if link.is_open and link.welcome.version:  # one without sends a value in one answer
-        link.tell(drop_transfers=pb.DropTransfers(ids=[transfer_id]))
+        link.tell(drop_transfers=pb.DropTransfers(ids=[transfer_id], given_up=given_up))

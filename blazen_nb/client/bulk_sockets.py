@@ -60,8 +60,11 @@ class BulkConnection:
         self.carrier = carrier
         self.key_id = key_id
 
-    async def use(self, work: Callable[[], T]) -> T:
+    async def use(self, work: Callable[[], T], *others: BulkConnection) -> T:
         """What the work on this connection gives, done on a thread; a cancelled caller ends the connection with it.
+
+        Args:
+            others: Connections that the work is on, too.
 
         Raises:
             TransportError: The connection broke.
@@ -83,7 +86,8 @@ class BulkConnection:
         except OSError as error:
             raise TransportError(f"the connection for values broke: {error}") from None
         except asyncio.CancelledError:
-            self.shut()
+            for connection in (self, *others):
+                connection.shut()
             await asyncio.wait([done])
             done.exception()
             raise
@@ -151,13 +155,13 @@ class BulkSockets:
 
     async def _connected(self, offer: pb.BulkOffer, link: PeerLink) -> BulkConnection | None:
         if "unix" in self.ways and offer.unix_name and sys.platform == "linux":
-            connection = await asyncio.to_thread(_tried, offer, f"\0{offer.unix_name}")
+            connection = await _attempted(offer, f"\0{offer.unix_name}")
             if connection is not None:
                 return connection
         if "tcp" in self.ways and link.address.host:
             port = await _tcp_port(link)
             if port:
-                return await asyncio.to_thread(_tried, offer, (link.address.host, port), link.tls)
+                return await _attempted(offer, (link.address.host, port), link.tls)
         return None
 
 
@@ -170,8 +174,26 @@ async def _tcp_port(link: PeerLink) -> int:
     return 0
 
 
-def _tried(
+async def _attempted(
     offer: pb.BulkOffer, where: str | tuple[str, int], tls: ClientTls | None = None
+) -> BulkConnection | None:
+    """A connection that a thread has made; one for a caller that is cancelled meanwhile is closed."""
+    trying = asyncio.ensure_future(asyncio.to_thread(_tried, offer, where, tls))
+    try:
+        return await asyncio.shield(trying)
+    except asyncio.CancelledError:
+        trying.add_done_callback(_close_unwanted)
+        raise
+
+
+def _close_unwanted(trying: asyncio.Future[BulkConnection | None]) -> None:
+    connection = None if trying.cancelled() else trying.result()
+    if connection is not None:
+        connection.close()
+
+
+def _tried(
+    offer: pb.BulkOffer, where: str | tuple[str, int], tls: ClientTls | None
 ) -> BulkConnection | None:
     sock: socket.socket | None = None
     try:

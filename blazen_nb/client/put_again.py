@@ -75,14 +75,29 @@ class PutValues:
         header = header_of(bulk)
         header.session_id = link.session_id
         header.same_as, header.digest = UUID(ref.uuid).bytes, checksum(content.checksums)
+        return await copied_there(link, header)
 
-        async def only_header() -> AsyncIterator[bytes]:
-            yield pb.ValueChunk(header=header).SerializeToString()
 
-        reply = await link.send(only_header())
-        if reply.HasField("refusal"):
-            raise refused_with(reply.refusal.kind, reply.refusal.message)
-        return link.refs.known(ref_of(reply.ref)) if reply.HasField("ref") else None
+async def copied_there(link: PeerLink, header: pb.ValueHeader) -> RemoteRef | None:
+    """The copy that the peer makes of what it has behind a ref.
+
+    Args:
+        header: Says which ref, and where it has a digest, what the value must be.
+
+    Returns:
+        None where the peer has no such value.
+
+    Raises:
+        BlazenError: The peer refuses, or the connection broke.
+    """
+
+    async def only_header() -> AsyncIterator[bytes]:
+        yield pb.ValueChunk(header=header).SerializeToString()
+
+    reply = await link.send(only_header())
+    if reply.HasField("refusal"):
+        raise refused_with(reply.refusal.kind, reply.refusal.message)
+    return link.refs.known(ref_of(reply.ref)) if reply.HasField("ref") else None
 
 
 def _is_of(bulk: Bulk, checksums: tuple[bytes, ...]) -> bool:

@@ -14,6 +14,7 @@ from blazen_nb.client.link import PeerLink
 from blazen_nb.client.memory import PeerMemory, RefList, memory_of
 from blazen_nb.client.refs import RemoteRef
 from blazen_nb.client.transfer_progress import Progress, await_shown, run_shown
+from blazen_nb.client.transferring import acopy_of, copy_of
 from blazen_nb.errors import ValidationError
 from blazen_nb.shipping.bulk import Bulk, encode_bulk
 from blazen_nb.wire.device_messages import devices_of, holdings_of
@@ -30,19 +31,26 @@ class AsyncRefCalls(KnownPeer):
     async def put(self, value: Any, *, copy: bool = False) -> RemoteRef:
         """Send a value to the peer, which keeps it for this session; any number of runs there can use it.
 
-        A peer in this very process keeps the object itself. Elsewhere each call makes an object of its own there. Where a large value equals one that was put before, and whose
-        RemoteRef is still held, the peer copies that one instead of being sent it again, unless it was changed there.
+        A peer in this very process keeps the object itself. Elsewhere each call makes an object of its own there.
+        Where a large value equals one that was put before, and whose RemoteRef is still held, the peer copies that one
+        instead of being sent it again, unless it was changed there.
 
         Args:
+            value: Of a RemoteRef its value is copied: by the peer where it is the peer's own, else from the peer that
+                has it, through this client, in pieces and unopened. That ref stays as it is, until it is released.
             copy: Have a copy kept in this process, too.
 
         Raises:
             EncodeError: It cannot travel.
+            ShippingError: It is behind a ref and pickled, and this client does not trust the peer of that.
+            SessionRefError: It is behind a ref that was released, or whose peer was restarted.
             LimitError: It is larger than the peer takes.
             UnsupportedError: The peer speaks only Blazen's own wire.
         """
         self._link.check_open()
         require_sessions(self._link, "put()")
+        if isinstance(value, RemoteRef):
+            return await acopy_of(value, self._link)
         here = None if copy else self._link.refs.here
         if here is not None:
             return self._link.refs.known(here.keep(value))
@@ -101,6 +109,8 @@ class RefCalls(KnownPeer):
         """See ``AsyncPeerClient.put``."""
         self._link.check_open()
         require_sessions(self._link, "put()")
+        if isinstance(value, RemoteRef):
+            return copy_of(value, self._link)
         here = None if copy else self._link.refs.here
         if here is not None:
             return self._link.refs.known(here.keep(value))

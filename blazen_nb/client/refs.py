@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 from blazen_nb.client.bulk import fetch_bytes, fetch_value
 from blazen_nb.client.bulk_sockets import BulkSockets
 from blazen_nb.client.put_again import PutValues
+from blazen_nb.client.refs_elsewhere import elsewhere
 from blazen_nb.client.transfer_progress import Progress, await_shown, run_shown
 from blazen_nb.engine.refs import Ref
 from blazen_nb.errors import EncodeError, SessionRefError, ValidationError
@@ -30,9 +31,9 @@ class RemoteRef(Ref):
     """A value that stays on the peer where it was made; results, outputs and ``put`` give them.
 
     In the input of a run on that peer, and in a cell that reads the variable, it stands for the object itself, with
-    no transfer. ``fetch()`` brings a copy here. ``release()``, or the end of a ``with`` block, lets the peer drop the
-    value; one that the peer kept by itself, because it was too large to come along, also goes when nobody here holds
-    its RemoteRef any more. Thread-safe.
+    no transfer. ``put(ref)`` of another peer's client makes a copy there. ``fetch()`` brings a copy here.
+    ``release()``, or the end of a ``with`` block, lets the peer drop the value; one that the peer kept by itself,
+    because it was too large to come along, also goes when nobody here holds its RemoteRef any more. Thread-safe.
     """
 
     __slots__ = ("_info", "_link", "_released")
@@ -121,7 +122,7 @@ class RemoteRef(Ref):
             EncodeError: It cannot travel.
             ShippingError: It is pickled, and this client does not trust the peer.
         """
-        link, part, progress = self._fetched_over(), _part(key), self._progress()
+        link, part, progress = self.link(), _part(key), self._progress()
         if (here := link.refs.here) is not None:
             return _part_here(here.find(self.uuid), part)
         fetching = fetch_value(link, self.uuid, progress, part)
@@ -130,7 +131,7 @@ class RemoteRef(Ref):
 
     async def afetch(self, *key: Any) -> Any:
         """As ``fetch``, for code that awaits."""
-        link, part, progress = self._fetched_over(), _part(key), self._progress()
+        link, part, progress = self.link(), _part(key), self._progress()
         if (here := link.refs.here) is not None:
             return _part_here(here.find(self.uuid), part)
         fetching = fetch_value(link, self.uuid, progress, part)
@@ -140,7 +141,7 @@ class RemoteRef(Ref):
     def fetch_bytes(self) -> bytes:
         """What the codec of its type tag makes of the value: what other clients of the peer get."""
         progress = self._progress()
-        fetching = fetch_bytes(self._fetched_over(), self.uuid, progress)
+        fetching = fetch_bytes(self.link(), self.uuid, progress)
         return run_shown(self._link.io, fetching, progress)
 
     def release(self) -> None:
@@ -155,31 +156,32 @@ class RemoteRef(Ref):
         Raises:
             SessionRefError: It belongs to another peer, or was released.
         """
-        mine, theirs = self._info, link.welcome
-        if mine.incarnation != theirs.incarnation:
-            where = (
-                f"peer {theirs.node_id}"
-                if theirs.node_id != mine.node_id
-                else f"this run of peer {theirs.node_id}, which was restarted since"
-            )
-            raise SessionRefError(
-                f"the {self.type_name} behind a RemoteRef belongs to peer {mine.node_id} and cannot be used on {where}; "
-                "fetch() it first, and send the value"
-            )
+        if not self.is_on(link):
+            is_there = self._link.is_open and self.is_on(self._link)
+            raise elsewhere(self.type_name, self.owner, link.node_id, is_there=is_there)
         self._check_kept()
-        return REF, ref_message(mine).SerializeToString()
+        return REF, ref_message(self._info).SerializeToString()
 
-    def _progress(self) -> Progress:
-        return Progress(f"{self.type_name} from {self.owner}")
+    def is_on(self, link: PeerLink) -> bool:
+        """Whether its value is on the peer of this connection."""
+        return self._info.incarnation == link.welcome.incarnation
 
-    def _fetched_over(self) -> PeerLink:
+    def link(self) -> PeerLink:
+        """The connection that its value can be fetched over.
+
+        Raises:
+            SessionRefError: It was released, or its peer was restarted.
+        """
         self._check_kept()
-        if self._info.incarnation != self._link.welcome.incarnation:
+        if not self.is_on(self._link):
             raise SessionRefError(
                 f"the {self.type_name} on peer {self.owner} is gone: the peer was restarted; make it again"
             )
         self._link.check_open()  # the I/O loop may have ended with the connection
         return self._link
+
+    def _progress(self) -> Progress:
+        return Progress(f"{self.type_name} from {self.owner}")
 
     def _check_kept(self) -> None:
         if self._released:
@@ -206,7 +208,12 @@ class RemoteRef(Ref):
         )
 
     def _repr_html_(self) -> str | None:
-        return None if is_static() else self._shown()[0]
+        if is_static():
+            return None
+        from blazen_nb.client.previewing import with_preview
+        from blazen_nb.render.ref import ref_repr
+
+        return ref_repr(with_preview(self._view(), self._link, self._info))[0]
 
     def _shown(self) -> tuple[str, str]:
         from blazen_nb.render.ref import ref_repr

@@ -24,6 +24,7 @@ from blazen_nb.render.static import is_static
 from blazen_nb.render.words import shown_address
 from blazen_nb.shipping.cell import CellSource
 from blazen_nb.shipping.code import CodeBundle
+from blazen_nb.shipping.diversion import Diversion
 from blazen_nb.shipping.values import EncodedValue, encode
 from blazen_nb.wire.messages import bundle_message, value_message
 from blazen_nb.wire.v1 import kernel_pb2 as pb
@@ -198,8 +199,11 @@ def cell_request(
     return request
 
 
-def encoded_input(value: Any, link: PeerLink) -> EncodedValue:
+def encoded_input(value: Any, link: PeerLink, refs: Diversion | None = None) -> EncodedValue:
     """A run's input for the wire; None is sent as ``null``.
+
+    Args:
+        refs: How RemoteRefs in it travel; default those of this peer only.
 
     Raises:
         ValidationError: A field would hide the StartEvent's type.
@@ -207,7 +211,7 @@ def encoded_input(value: Any, link: PeerLink) -> EncodedValue:
         SessionRefError: A RemoteRef in it belongs to another peer, or was released.
     """
     _refuse_event_type(value)
-    return encode(value, same_minor=link.same_minor, diversion=link.refs, current=True)
+    return encode(value, same_minor=link.same_minor, diversion=refs or link.refs, current=True)
 
 
 def json_input(text: str) -> EncodedValue:

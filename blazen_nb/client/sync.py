@@ -31,6 +31,7 @@ from blazen_nb.client.run_requests import lost_call
 from blazen_nb.client.shipped_steps import steps_bundle
 from blazen_nb.client.sync_handle import RunHandle
 from blazen_nb.client.sync_runs import RunCalls
+from blazen_nb.client.transferring import copies_for
 from blazen_nb.client.waiters import BlockingReply
 from blazen_nb.engine.result import WorkflowResult
 from blazen_nb.errors import TransportError, ValidationError, WorkflowTimeoutError
@@ -125,12 +126,14 @@ class PeerClient(RefCalls, RunCalls, DeviceCalls):
         step_ids: Sequence[str],
         input: Any = None,
         timeout: float | timedelta | None = None,
+        *,
+        transfer: bool = False,
     ) -> WorkflowResult:
         """See ``AsyncPeerClient.run_remote_workflow``."""
-        request = start_request(
-            workflow_name, step_ids, encoded_input(input, self._link), timeout, updates=False
-        )
-        return self._run(request)
+        with copies_for(input, self._link, transfer=transfer) as copies:
+            value = encoded_input(input, self._link, copies)
+            request = start_request(workflow_name, step_ids, value, timeout, updates=False)
+            return self._run(request)
 
     def run_remote_workflow_json(
         self,
@@ -153,17 +156,15 @@ class PeerClient(RefCalls, RunCalls, DeviceCalls):
         timeout: float | timedelta | None = None,
         *,
         durable: bool | None = None,
+        transfer: bool = False,
     ) -> RunHandle:
         """See ``AsyncPeerClient.start_remote_workflow``."""
-        request = start_request(
-            workflow_name,
-            step_ids,
-            encoded_input(input, self._link),
-            timeout,
-            updates=True,
-            durable=durable,
-        )
-        return self._start(request, workflow_name)
+        with copies_for(input, self._link, transfer=transfer) as copies:
+            value = encoded_input(input, self._link, copies)
+            request = start_request(
+                workflow_name, step_ids, value, timeout, updates=True, durable=durable
+            )
+            return self._start(request, workflow_name)
 
     def start_cell(
         self,
@@ -174,17 +175,15 @@ class PeerClient(RefCalls, RunCalls, DeviceCalls):
         timeout: float | timedelta | None = None,
         outputs: Iterable[str] = (),
         keep_values: bool = False,
+        transfer: bool = False,
     ) -> RunHandle:
         """See ``AsyncPeerClient.start_cell``."""
-        request = cell_request(
-            cell,
-            bundle or CodeBundle(),
-            encoded_input(input, self._link),
-            timeout,
-            outputs,
-            keep_values,
-        )
-        return self._start(request, cell.label)
+        with copies_for(input, self._link, transfer=transfer) as copies:
+            value = encoded_input(input, self._link, copies)
+            request = cell_request(
+                cell, bundle or CodeBundle(), value, timeout, outputs, keep_values
+            )
+            return self._start(request, cell.label)
 
     def close(self) -> None:
         """End the session; calls that wait fail. Idempotent, from any thread."""

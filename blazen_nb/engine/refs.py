@@ -243,4 +243,5 @@ def refs_in(value: Any) -> Iterator[Ref]:
             yield found
         elif isinstance(found, dict | list | tuple | set | frozenset) and id(found) not in seen:
             seen.add(id(found))
-            waiting.extend(found.values() if isinstance(found, dict) else found)
+            waiting.extend(found)
+            waiting.extend(found.values() if isinstance(found, dict) else ())

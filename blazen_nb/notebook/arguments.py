@@ -35,6 +35,8 @@ class RemoteArguments:
     input: Any = None
     keep_values: bool = False
     """Values come back as RemoteRefs, however small they are."""
+    transfer: bool = False
+    """Values behind RemoteRefs of other peers are copied to where the cell runs."""
     steps: tuple[str, ...] = ()
     """IDs of registered steps to run instead of a cell."""
     workflow: str = ""
@@ -81,6 +83,12 @@ def _make_parser() -> MagicParser:
         "--ref",
         action="store_true",
         help="values stay on the peer: the result and the variables of -o become RemoteRefs, as large ones always do",
+    )
+    add(
+        "--transfer",
+        action="store_true",
+        help="values behind RemoteRefs of other peers are copied to where the cell runs, through this kernel; later "
+        "cells there use the copy",
     )
     add(
         "--detach",
@@ -150,6 +158,7 @@ def parse_line(line: str, namespace: Mapping[str, Any]) -> RemoteArguments:
         timeout=_seconds(words.timeout, namespace),
         input=None if words.input is None else read_value(words.input, namespace),
         keep_values=words.ref,
+        transfer=words.transfer,
         steps=_step_ids(words.steps, namespace),
         workflow=expand(words.workflow or "", namespace),
         detach=words.detach,

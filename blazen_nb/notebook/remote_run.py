@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,11 @@ def start_steps(
 
     def start(client: PeerClient) -> RemoteRun:
         handle = client.start_remote_workflow(
-            name, arguments.steps, arguments.input, arguments.timeout
+            name,
+            arguments.steps,
+            arguments.input,
+            arguments.timeout,
+            transfer=arguments.transfer,
         )
         state = RunState(run_id=handle.run_id, node_id=client.node_id, workflow_name=name)
         return RemoteRun(client, handle, state)
@@ -63,25 +68,35 @@ def start_cell(
     if arguments.fresh:
         for client in clients:
             client.reset_namespace()
-    shipments = {
-        id(client): pack(cell, user_ns, client=client, cells=cells, push=arguments.push)
-        for client in clients
-    }
-
-    def start(client: PeerClient) -> RemoteRun:
-        shipment = shipments[id(client)]
-        handle = client.start_cell(
-            shipment.cell,
-            bundle=shipment.bundle,
-            input=arguments.input,
-            timeout=arguments.timeout,
-            outputs=() if arguments.detach else arguments.out,
-            keep_values=arguments.keep_values,
+    with ExitStack() as packed:
+        shipments: dict[int, Shipment] = {}
+        for client in clients:
+            shipment = pack(
+                cell,
+                user_ns,
+                client=client,
+                cells=cells,
+                push=arguments.push,
+                transfer=arguments.transfer,
+            )
+            packed.callback(shipment.release)
+            shipments[id(client)] = shipment
+        return _start_all(
+            clients, lambda client: _start_cell(client, shipments[id(client)], arguments)
         )
-        shipment.accepted()
-        return RemoteRun(client, handle, _state_of(shipment, client, handle))
 
-    return _start_all(clients, start)
+
+def _start_cell(client: PeerClient, shipment: Shipment, arguments: RemoteArguments) -> RemoteRun:
+    handle = client.start_cell(
+        shipment.cell,
+        bundle=shipment.bundle,
+        input=arguments.input,
+        timeout=arguments.timeout,
+        outputs=() if arguments.detach else arguments.out,
+        keep_values=arguments.keep_values,
+        transfer=arguments.transfer,
+    )
+    return RemoteRun(client, handle, _state_of(shipment, client, handle))
 
 
 def _start_all(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 import __future__
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,12 @@ from blazen_nb.shipping.names import read_names
 from blazen_nb.shipping.needs import Needs, find_needs
 from blazen_nb.shipping.parts import mib
 from blazen_nb.shipping.sources import RecordedCells
-from blazen_nb.shipping.values import EncodedValue, encode
+from blazen_nb.shipping.values import encode
 
 if TYPE_CHECKING:  # grpc takes a while to load, and loading the extension must not wait for it
+    from blazen_nb.client.bundle_refs import BundleRefs
     from blazen_nb.client.refs import RemoteRef
+    from blazen_nb.client.requests import FoundNames
     from blazen_nb.client.sync import PeerClient
 
 SIZE_SHOWN_FROM = 1 << 20
@@ -31,13 +33,16 @@ class Shipment:
     bundle: CodeBundle
     pushed: Mapping[str, int]
     """Bytes of the values that went ahead, by name; 0 = the peer had it as it is."""
-    refs: tuple[RemoteRef, ...]
-    """Keep the values that went ahead on the peer until the cell is accepted there."""
+    copied: Mapping[str, str]
+    """Names whose values were copied from other peers, and which."""
+    release: Callable[[], None]
+    """Lets go of what went ahead and was copied, once the cell was accepted, or refused: it is its variables' alone."""
 
     @property
     def contents(self) -> tuple[str, ...]:
         """What goes along with the cell, in words for its card."""
-        values = [value.size for name, value in self.bundle.values if name not in self.pushed]
+        ahead_of_it = {*self.pushed, *self.copied}
+        values = [value.size for name, value in self.bundle.values if name not in ahead_of_it]
         counts = [
             (len(self.bundle.units), "definition"),
             (len(self.bundle.modules), "module"),
@@ -53,12 +58,8 @@ class Shipment:
             f"pushed {name} ({mib(weight)})" if weight else f"{name} is there as pushed before"
             for name, weight in self.pushed.items()
         ]
-        return (*sent, *ahead)
-
-    def accepted(self) -> None:
-        """The peer has the cell: what went ahead is its variables' alone from now on."""
-        for ref in self.refs:
-            ref.release()
+        copied = [f"copied {name} from {owners}" for name, owners in self.copied.items()]
+        return (*sent, *ahead, *copied)
 
 
 def pack(
@@ -68,6 +69,7 @@ def pack(
     client: PeerClient,
     cells: RecordedCells,
     push: tuple[str, ...] = (),
+    transfer: bool = False,
 ) -> Shipment:
     """The cell with everything that it needs from the notebook and the peer does not have.
 
@@ -78,39 +80,46 @@ def pack(
         cells: The cells that ran in the notebook.
         push: Names whose values go to the peer whatever their size, and count there whatever was assigned to them.
             A value goes again only where its digest is not that of what stands under its name there.
+        transfer: Values behind refs of other peers are copied there. Without it a name that holds such a ref stands for
+            the copy that was made before, as long as that stands under its name.
 
     Raises:
         ShippingError: A name exists nowhere, or what it stands for cannot travel.
         BlazenError: The peer does not answer.
     """
+    from blazen_nb.client.bundle_refs import BundleRefs  # not at the top, see above
+
+    others = BundleRefs(client)
     names = read_names(cell.text, futures=cell.futures)
     asked = names.free | names.maybe | set(push)
     found = client.find_names(sorted(asked))
-    there = asked - found.missing - set(push)
+    there = _there(asked, found, user_ns, transfer) - set(push)
     needs = find_needs(
         replace(names, free=(names.free | set(push)) - there, maybe=names.maybe - there),
         user_ns,
         cells=cells,
         peer_python=client.peer_python,
-        diversion=client.ref_leaves,
+        diversion=others if transfer else client.ref_leaves,
         push=push,
         modules_there=found.modules,
-    )
+    ).without(there)
     further = needs.names - asked
     if further:
-        needs = needs.without(further - client.find_names(sorted(further)).missing)
+        found_further = client.find_names(sorted(further))
+        needs = needs.without(_there(further, found_further, user_ns, transfer))
     needs.check()
     digests = needs.value_digests
     values = needs.pushed
     unchanged = {name for name in values if found.arrived.get(name) == digests[name]}
     needs = needs.without(unchanged)
-    refs = _send_ahead(needs, user_ns, client)
-    bundle = needs.bundle({name: encoded for name, (_, encoded) in refs.items()})
+    ahead = _Ahead(client, others)
+    bundle = ahead.send(needs, user_ns)
     return Shipment(
         cell=cell,
         bundle=replace(bundle, pushed=frozenset(push) - unchanged),
         pushed={name: 0 if name in unchanged else bulk.size for name, bulk in values.items()},
-        refs=tuple(ref for ref, _ in refs.values()),
+        copied=others.copied,
+        release=ahead.release,
     )
 
 
@@ -123,18 +132,55 @@ def futures_in(flags: int) -> tuple[str, ...]:
     )
 
 
-def _send_ahead(
-    needs: Needs, user_ns: Mapping[str, Any], client: PeerClient
-) -> dict[str, tuple[RemoteRef, EncodedValue]]:
-    """The pushed values on the peer, and the refs to them."""
-    if not needs.pushed:
-        return {}
-    ahead = needs.ahead()
-    if ahead.names or ahead.modules:
-        client.send_code(ahead.bundle())
-    # Copies, in this process too: an instance must be of the class that its peer knows by that name.
-    refs = {name: client.put(user_ns[name], copy=True) for name in needs.pushed}
-    return {name: (ref, encode(ref, diversion=client.ref_leaves)) for name, ref in refs.items()}
+def _there(
+    asked: Set[str], found: FoundNames, user_ns: Mapping[str, Any], transfer: bool
+) -> Set[str]:
+    """The names that the cell can use as they stand on the peer."""
+    from blazen_nb.client.bundle_refs import copied_before  # not at the top, see above
+
+    copied = {name for name in asked if copied_before(user_ns.get(name), found.arrived.get(name))}
+    return (asked - found.missing) | (set() if transfer else copied)
+
+
+class _Ahead:
+    """What goes to the peer ahead of the cell: the pushed values, and copies of what other peers have."""
+
+    def __init__(self, client: PeerClient, others: BundleRefs) -> None:
+        self._client = client
+        self._others = others
+        self._refs: dict[str, RemoteRef] = {}
+
+    def send(self, needs: Needs, user_ns: Mapping[str, Any]) -> CodeBundle:
+        """What the cell needs, with refs to what is there now.
+
+        Raises:
+            BlazenError: Something does not arrive; nothing is left there then.
+        """
+        try:
+            if self._others.found_any:
+                self._others.copy(needs.bundle())
+            if needs.pushed:
+                self._push(needs, user_ns)
+            leaves = self._client.ref_leaves
+            refs = {name: encode(ref, diversion=leaves) for name, ref in self._refs.items()}
+            return self._others.moved(needs.bundle(refs))
+        except BaseException:
+            self.release()
+            raise
+
+    def _push(self, needs: Needs, user_ns: Mapping[str, Any]) -> None:
+        first = needs.ahead()
+        if first.names or first.modules:
+            self._client.send_code(self._others.moved(first.bundle()))
+        for name in needs.pushed:
+            # A copy, in this process too: an instance must be of the class that its peer knows by that name.
+            self._refs[name] = self._client.put(user_ns[name], copy=True)
+
+    def release(self) -> None:
+        """Let go of it."""
+        for ref in self._refs.values():
+            ref.release()
+        self._others.release()
 
 
 def _listed(parts: list[str]) -> str:

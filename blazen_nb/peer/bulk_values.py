@@ -13,7 +13,7 @@ from blazen_nb.shipping.bulk_reader import BulkReader
 from blazen_nb.shipping.checksum import checksum
 from blazen_nb.shipping.environment import python_minor
 from blazen_nb.shipping.part_keys import part_of
-from blazen_nb.wire.bulk_messages import CHUNK_BYTES, reader_of
+from blazen_nb.wire.bulk_messages import CHUNK_BYTES, header_of, reader_of
 from blazen_nb.wire.ref_messages import ref_message, uuid_of
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
@@ -88,12 +88,16 @@ class BulkValues:
             assert reader is not None
             reader.finish()
             value = reader.value(trusted=self._parts.accepts_code, home=incoming.scope.home)
-            ref = ref_message(self._parts.refs.info(incoming.scope.keep(value)))
-            incoming.reply, incoming.reader = pb.PutReply(ref=ref), None
+            kept = incoming.scope.keep(value)
+            ref = ref_message(self._parts.refs.info(kept))
+            incoming.is_kept(kept, pb.PutReply(ref=ref))
+        assert incoming.reply is not None
         return incoming.reply
 
     def copied(self, identity: str, header: pb.ValueHeader) -> pb.PutReply:
         """The answer to an upload that equals what a ref stands for: a copy of it is kept, if it still does.
+
+        One without a digest is whatever the ref stands for.
 
         Raises:
             BlazenError: The value is larger than this peer takes, or its session has ended.
@@ -103,12 +107,15 @@ class BulkValues:
             bulk = encode_bulk(source.ref.value, home=source.scope.home)
         except (SessionRefError, EncodeError):  # released, or changed into what cannot travel
             return pb.PutReply()
-        if (bulk.sizes, list(bulk.tags)) != (list(header.sizes), list(header.tags)):
+        if not header.digest:
+            header.MergeFrom(header_of(bulk))
+        elif (bulk.sizes, list(bulk.tags)) != (list(header.sizes), list(header.tags)):
             return pb.PutReply()
         with self.taking(identity, header) as incoming:
             reader = incoming.reader
             assert reader is not None
-            if checksum(_copy(bulk, reader)) != header.digest:
+            digest = checksum(_copy(bulk, reader))
+            if header.digest and digest != header.digest:
                 return pb.PutReply()
             return self.kept(incoming)
 

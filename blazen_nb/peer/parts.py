@@ -19,6 +19,7 @@ from blazen_nb.peer.device_reports import DeviceReports
 from blazen_nb.peer.durable.runs import DurableRuns
 from blazen_nb.peer.freed_memory import give_memory_back
 from blazen_nb.peer.namespaces import Namespace, NamespaceTable
+from blazen_nb.peer.previews import Previews
 from blazen_nb.peer.refs import RefTable
 from blazen_nb.peer.runs import RunManager
 from blazen_nb.peer.transfers import Incoming, Outgoing, Transfers
@@ -74,6 +75,7 @@ class PeerParts:
         self.withdraw_bulk: Callable[[bytes], None] = lambda _: None
         self.bulk_port: Callable[[], int] = lambda: 0
         self.devices = DeviceReports()
+        self.previews = Previews()
         self.watchers = Watchers()
         self.runs = RunManager(node_id, self.namespaces, limits, self.watchers.tell)
         self.durable: DurableRuns | None = None
@@ -114,9 +116,18 @@ class PeerParts:
             known = self._shared[identity] = self.namespaces.open(identity, "")[0]
         return known
 
-    def drop_transfers(self, identity: str, ids: Iterable[bytes]) -> None:
-        """Forget transfers that nobody will go on with."""
+    def drop_transfers(self, identity: str, ids: Iterable[bytes], *, given_up: bool) -> None:
+        """Forget transfers that nobody will go on with.
+
+        Args:
+            given_up: Values of uploads among them go, too.
+        """
         for transfer_id in ids:
+            incoming = self.incoming.find(identity, transfer_id)
+            if given_up and incoming is not None:
+                incoming.give_up()
+            elif given_up:
+                self.incoming.refuse(identity, transfer_id)
             self.outgoing.drop(identity, transfer_id)
             self.incoming.drop(identity, transfer_id)
 

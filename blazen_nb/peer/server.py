@@ -218,6 +218,7 @@ class PeerServer:
             self._parts.runs.close()
             self._parts.refs.close()
             self._parts.devices.close()
+            self._parts.previews.close()
             self._parts.namespaces.close()
             running.stop()
             self._ended = time.time()

@@ -16,6 +16,7 @@ from blazen_nb.peer.peer_run import PeerRun
 from blazen_nb.peer.reading import RunReading
 from blazen_nb.peer.registering import register_steps
 from blazen_nb.peer.starting import RunStarting
+from blazen_nb.render.preview import Preview
 from blazen_nb.shipping.described import REF_MARKER
 from blazen_nb.shipping.environment import python_minor
 from blazen_nb.shipping.values import decode
@@ -27,6 +28,7 @@ from blazen_nb.wire.io_loop import IoLoop
 from blazen_nb.wire.messages import bundle_of, refusal_of, value_of
 from blazen_nb.wire.outbox import Outbox
 from blazen_nb.wire.parts import Parts
+from blazen_nb.wire.preview_messages import preview_message
 from blazen_nb.wire.ref_messages import ref_message, uuid_of
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 
@@ -225,6 +227,14 @@ class Session:
         listed = pb.PeerFrame(request_id=request_id, ref_list=pb.RefList(refs=refs))
         self.outbox.put(listed.SerializeToString())
 
+    def _preview_ref(self, request_id: int, request: pb.PreviewRef) -> None:
+        def told(preview: Preview) -> None:
+            frame = pb.PeerFrame(request_id=request_id, preview=preview_message(preview))
+            self.outbox.put(frame.SerializeToString())
+
+        ref = self._peer.refs.find(uuid_of(request.uuid), self.identity).ref
+        self._peer.previews.ask(self.identity, ref, told, partial(self._refuse, request_id))
+
     def _describe_memory(self, request_id: int, _: pb.DescribeMemory) -> None:
         holdings = holdings_message(self._peer.refs.holdings(self.identity))
         self._reply(request_id, holdings=holdings)
@@ -271,6 +281,9 @@ _HANDLERS: dict[str, Callable[[Session, int, Any], None]] = {
     "register_code": Session._register_code,
     "start_run": lambda session, *asked: session._starting.start(*asked),
     "list_refs": Session._list_refs,
+    "preview_ref": Session._preview_ref,
     "release_refs": Session._release_refs,
-    "drop_transfers": lambda s, _, asked: s._peer.drop_transfers(s.identity, asked.ids),
+    "drop_transfers": lambda s, _, asked: s._peer.drop_transfers(
+        s.identity, asked.ids, given_up=asked.given_up
+    ),
 }

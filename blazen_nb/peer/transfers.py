@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from blazen_nb.errors import TransportError
-from blazen_nb.peer.ref_scopes import RefScope
+from blazen_nb.peer.ref_scopes import Kept, RefScope
 from blazen_nb.shipping.bulk import Bulk
 from blazen_nb.shipping.bulk_reader import BulkReader
 from blazen_nb.wire.v1 import kernel_pb2 as pb
@@ -21,6 +21,10 @@ KEPT_SECONDS = 120.0
 """How long a transfer that nobody goes on with is remembered: longer than clients try again."""
 KEPT_BYTES = 4 << 30
 """What the transfers that nobody works on may weigh together; the oldest go first."""
+
+
+REFUSED = 1000
+"""How many transfers that were given up before they began are remembered, to be refused."""
 
 
 class _Transfer(Protocol):
@@ -58,6 +62,8 @@ class Incoming:
         self.used_at = 0.0
         self.reply: pb.PutReply | None = None
         """Set once the value is kept: a sender who did not get it asks again."""
+        self._kept: Kept | None = None
+        self._given_up = False
         self._whole = reader.size
         self._writer: object = None
         self._lock = threading.Lock()
@@ -89,6 +95,24 @@ class Incoming:
                 raise TransportError("an upload goes on over another connection")
             self.reader.took(count)
 
+    def is_kept(self, kept: Kept, reply: pb.PutReply) -> None:
+        """Its value is kept, unless its sender has given it up meanwhile."""
+        with self._lock:
+            self.reply, self.reader, self._kept = reply, None, kept
+            given_up = self._given_up
+        if given_up:
+            self._let_go(kept)
+
+    def give_up(self) -> None:
+        """Nobody will have the answer: the value goes, or will once it is here."""
+        with self._lock:
+            self._given_up, kept = True, self._kept
+        if kept is not None:
+            self._let_go(kept)
+
+    def _let_go(self, kept: Kept) -> None:
+        self.scope.table.release(kept.ref.uuid, self.scope.identity)
+
 
 class Transfers(Generic[T]):
     """Transfers of one direction, by identity and ID. Thread-safe.
@@ -100,6 +124,7 @@ class Transfers(Generic[T]):
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._known: dict[tuple[str, bytes], T] = {}
+        self._refused: dict[tuple[str, bytes], None] = {}
         self._lock = threading.Lock()
 
     def find(self, identity: str, transfer_id: bytes) -> T | None:
@@ -107,11 +132,24 @@ class Transfers(Generic[T]):
         return self._known.get((identity, transfer_id))
 
     def begin(self, identity: str, transfer_id: bytes, transfer: T) -> None:
-        """Remember it, where it has an ID."""
+        """Remember it, where it has an ID.
+
+        Raises:
+            TransportError: Its first word comes later than the last one, that it is given up.
+        """
         if transfer_id:
             with self._lock:
+                if (identity, transfer_id) in self._refused:
+                    raise TransportError("a transfer that was given up does not begin")
                 transfer.used_at = self._now()
                 self._known[identity, transfer_id] = transfer
+
+    def refuse(self, identity: str, transfer_id: bytes) -> None:
+        """It is not to begin: what is said of transfers, and they themselves, come over connections of their own."""
+        with self._lock:
+            self._refused[identity, transfer_id[:16]] = None
+            if len(self._refused) > REFUSED:
+                del self._refused[next(iter(self._refused))]
 
     def drop(self, identity: str, transfer_id: bytes) -> None:
         """Forget it."""

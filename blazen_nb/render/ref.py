@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from blazen_nb.render.markup import card, code, esc, head, pairs, section
+from blazen_nb.render.preview import Preview, no_preview, preview_section
 from blazen_nb.render.reprs import Repr
 from blazen_nb.render.style import style_tag
 from blazen_nb.render.words import clip, one_line, plural, visible
@@ -32,6 +33,9 @@ class RefView:
     """The client that it is kept for."""
     is_here: bool = False
     """Its peer is this process."""
+    preview: Preview | None = None
+    no_preview: str = ""
+    """Why there is none; empty where none was asked for."""
 
 
 def stable_ref(view: RefView) -> str:
@@ -58,7 +62,10 @@ def ref_repr(view: RefView, now: float | None = None) -> Repr:
         ("Run", code(view.run_id[:8]) if view.run_id else ""),
         ("Kept", esc(kept_words(view))),
     ]
-    body += section(pairs(facts) + f'<p class="bzn-m bzn-more">{esc(_use(view))}</p>')
+    note = no_preview(view.no_preview) if view.no_preview else ""
+    body += section(pairs(facts) + f'<p class="bzn-m bzn-more">{esc(_use(view))}</p>' + note)
+    if view.preview is not None:
+        body += preview_section(view.preview)
     what = " ".join(word for word in (view.type_name, shape_words(view.shape), view.dtype) if word)
     parts = [_line(part) for part in (what, size, view.device, f"on {view.owner}") if part]
     text = f"RemoteRef({', '.join(parts)}; {_use(view)})"

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from blazen_nb.errors import EncodeError, LimitError
 from blazen_nb.shipping.codecs.registry import decode_with_codec
 from blazen_nb.shipping.diversion import BUFFERS
-from blazen_nb.shipping.pickling import PLAIN, WITH_BYTECODE, Unpickling
+from blazen_nb.shipping.pickling import Unpickling, is_pickle, reason_of
 from blazen_nb.shipping.values import EncodedValue, decode, leaf_refusal
 
 _LEAST_MAPPING = 4 << 20
@@ -157,14 +157,12 @@ class _Borrower:
         """See OpenLeaf."""
         if tag != BUFFERS:
             raise EncodeError("a ref arrived inside a value that was fetched")
-        text, _, pickled = payload.partition(b"\n")
-        head = json.loads(text)
-        codec = str(head["codec"])
+        codec, head, pickled = _read(payload)
         first, count = int(head["first"]), int(head["count"])
         lent = self._taken(first, count)
         if codec == "bytes":
             return lent[0].getvalue()
-        if codec != PLAIN and not codec.startswith(WITH_BYTECODE):
+        if not is_pickle(codec):
             return decode_with_codec(codec, head.get("head"), lent[0].getbuffer())
         if not self._trusted:
             raise leaf_refusal()
@@ -177,6 +175,25 @@ class _Borrower:
             raise EncodeError("a value that arrived names a buffer that did not, or one twice")
         self._buffers[first : first + count] = [None] * count
         return there
+
+
+def is_pickled(tag: str, payload: bytes) -> bool:
+    """Whether opening this leaf of a value that arrives in parts runs code of whoever wrote it.
+
+    Raises:
+        EncodeError: The leaf is damaged.
+    """
+    try:
+        return is_pickle(_read(payload)[0] if tag == BUFFERS else tag)
+    except Exception as error:  # hostile bytes: nothing but typed errors may leave
+        raise EncodeError(f"a value that arrived is damaged: {reason_of(error)}") from error
+
+
+def _read(payload: bytes) -> tuple[str, dict[str, Any], bytes]:
+    """Of a leaf that refers to buffers: its codec, what it says of them, and what of it is no buffer."""
+    text, _, rest = payload.partition(b"\n")
+    head: dict[str, Any] = json.loads(text)
+    return str(head["codec"]), head, rest
 
 
 def _spans(ends: Sequence[int], start: int, end: int) -> Iterator[tuple[int, int, int]]:

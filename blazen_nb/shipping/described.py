@@ -65,9 +65,6 @@ class RefInfo:
 
 def describe(value: Any) -> Described:
     """What the value is; an attribute that fails to answer is left out."""
-    kind = type(value)
-    module = notebook_name(kind.__module__)
-    own = module in ("builtins", "__main__") or module.startswith("blazen_ns_")
     about: dict[str, Any] = {
         "shape": _asked(value, "shape", _shape),
         "dtype": _asked(value, "dtype", str) or "",
@@ -78,9 +75,17 @@ def describe(value: Any) -> Described:
         about |= codec_for(value).about(value)  # type: ignore[union-attr]
     return Described(
         type_tag=tag_of(value),
-        type_name=kind.__qualname__ if own else f"{module}.{kind.__qualname__}",
+        type_name=type_name(value),
         **about,
     )
+
+
+def type_name(value: Any) -> str:
+    """``numpy.ndarray``, ``Model``: as the notebook calls the value's type."""
+    kind = type(value)
+    module = notebook_name(kind.__module__)
+    own = module in ("builtins", "__main__") or module.startswith("blazen_ns_")
+    return kind.__qualname__ if own else f"{module}.{kind.__qualname__}"
 
 
 def tag_of(value: Any) -> str:

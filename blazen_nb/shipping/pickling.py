@@ -29,6 +29,11 @@ _LARGEST_BY_VALUE = 1 << 20
 """A class that drags more than this along (a global it reads) goes by name only."""
 
 
+def is_pickle(tag: str) -> bool:
+    """Whether opening what has this codec tag runs code of whoever wrote it."""
+    return tag == PLAIN or tag.startswith(WITH_BYTECODE)
+
+
 class RedefinedClass(Exception):
     """A part of a value is of a class that was defined again since; its text is the name of the class."""
 

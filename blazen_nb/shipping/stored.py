@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from blazen_nb.errors import BlazenError, ShippingError, SnapshotError
-from blazen_nb.shipping.pickling import PLAIN, WITH_BYTECODE
+from blazen_nb.shipping.pickling import is_pickle
 from blazen_nb.shipping.values import EncodedValue, decode, encode
 
 
@@ -49,4 +49,4 @@ def load(stored: dict[str, Any], *, trusted: bool) -> Any:
 
 def needs_trust(stored: dict[str, Any]) -> bool:
     """See ``engine.codec.Codec``."""
-    return any(tag == PLAIN or tag.startswith(WITH_BYTECODE) for tag, _ in stored.get("leaves", ()))
+    return any(is_pickle(tag) for tag, _ in stored.get("leaves", ()))

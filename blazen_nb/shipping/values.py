@@ -16,11 +16,10 @@ from blazen_nb.shipping.diversion import FOREIGN, Diversion, Leaf, OpenLeaf
 from blazen_nb.shipping.environment import bytecode_refusal
 from blazen_nb.shipping.markers import MARKERS, MarkedReader
 from blazen_nb.shipping.pickling import (
-    PLAIN,
-    WITH_BYTECODE,
     Pickling,
     RedefinedClass,
     Unpickling,
+    is_pickle,
     reason_of,
 )
 
@@ -160,7 +159,7 @@ def _decode_leaf(
         return payload
     if tag in FOREIGN and open_leaf is not None:
         return open_leaf(tag, payload)
-    if tag != PLAIN and not tag.startswith(WITH_BYTECODE):
+    if not is_pickle(tag):
         return decode_with_codec(tag, *split_payload(payload))
     if not trusted:
         raise leaf_refusal()

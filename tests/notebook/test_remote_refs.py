@@ -85,3 +85,62 @@ def test_what_is_pushed_to_a_peer_in_this_kernel_is_of_the_class_that_the_cell_k
         "%%blazen_remote -p local --push samples\n[isinstance(samples, Samples), len(samples.data)]"
     )
     assert cell.text == "[True, 2097152]"
+
+
+def test_transfer_copies_what_another_peer_has_and_later_cells_use_the_copy(
+    kernel: Kernel, gpu0: PeerProcess, gpu1: PeerProcess
+) -> None:
+    kernel.run(f"%blazen_connect gpu1 {gpu1.address}")
+    kernel.run("%%blazen_remote -p gpu0 --ref -o words\nwords = ['a'] * 1000")
+    kernel.run("held = words\npair = {'one': words, 'two': [words]}")
+    refused = kernel.run("%%blazen_remote -p gpu1\nlen(held)")
+    assert refused.error == "ShippingError"
+    assert "add --transfer" in "\n".join(refused.traceback)
+    kernel.run("def count():\n    return len(held)")
+    cell = kernel.run(
+        "%%blazen_remote -p gpu1 --transfer\nheld.append('b')\n[count(), pair['one'] is pair['two'][0]]"
+    )
+    assert cell.text == "[1001, True]"
+    assert kernel.run("%%blazen_remote -p gpu1\nheld.append('c')\ncount()").text == "1002"
+    assert kernel.run("%%blazen_remote -p gpu0\nlen(held)").text == "1000"
+    assert kernel.run("%%blazen_remote -p gpu1 --transfer\nlen(held)").text == "1000"
+    again = kernel.run("%%blazen_remote -p gpu1\npair")
+    assert again.error == "ShippingError"
+    assert kernel.run("held.is_released, held.owner").text == "(False, 'gpu0')"
+
+
+def test_transfer_leaves_no_refs_and_the_card_says_what_was_copied(
+    kernel: Kernel, gpu0: PeerProcess, gpu1: PeerProcess
+) -> None:
+    kernel.run(f"%blazen_connect gpu1 {gpu1.address} -o there")
+    kernel.run("%%blazen_remote -p gpu0 --ref -o rows\nrows = [1, 2, 3]")
+    kernel.run("mine = rows")
+    cell = kernel.run("%%blazen_remote -p gpu1 --transfer\nimport time\ntime.sleep(0.3)\nsum(mine)")
+    assert cell.text == "6"
+    assert any("copied mine from gpu0" in shown.get("text/html", "") for shown in cell.shown)
+    assert kernel.run("len(there.refs())").text == "0"
+    failed = kernel.run("%%blazen_remote -p gpu1 --transfer\nmine.nothing")
+    assert failed.error
+    assert kernel.run("len(there.refs())").text == "0"
+
+
+def test_an_input_and_a_cell_on_both_peers_are_transferred_where_it_must_be(
+    kernel: Kernel, gpu0: PeerProcess, gpu1: PeerProcess
+) -> None:
+    kernel.run(f"%blazen_connect gpu1 {gpu1.address}")
+    kernel.run("%%blazen_remote -p gpu0 --ref -o rows\nrows = [4, 5]")
+    kernel.run("both = rows")
+    cell = kernel.run("%%blazen_remote -p gpu0,gpu1 --transfer\nsum(both)")
+    assert cell.text == "{'gpu0': 9, 'gpu1': 9}"
+    workflow = (
+        "from blazen_nb import step, StartEvent, StopEvent\n@step\ndef s(ev: StartEvent) -> StopEvent:\n"
+        "    return StopEvent(result=sum(ev.rows))"
+    )
+    line = "%%blazen_remote -p gpu1 --transfer -o run --input {'rows': both}\n"
+    assert kernel.run(line + workflow).status == "ok"
+    assert kernel.run("run.result").text == "9"
+    steps = "%blazen_remote -p gpu1 --transfer -o again --input {'rows': both} --steps __main__::s"
+    assert kernel.run(steps).status == "ok"
+    assert kernel.run("again.result").text == "9"
+    refused = kernel.run(steps.replace("--transfer ", ""))
+    assert refused.error == "SessionRefError"

@@ -50,6 +50,20 @@ def other(peer: LocalPeer) -> Iterator[PeerClient]:
 
 
 @pytest.fixture
+def a() -> Iterator[LocalPeer]:
+    """The first of two peers."""
+    with LocalPeer("a") as peer:
+        yield peer
+
+
+@pytest.fixture
+def b() -> Iterator[LocalPeer]:
+    """The second one."""
+    with LocalPeer("b") as peer:
+        yield peer
+
+
+@pytest.fixture
 def released() -> Iterator[threading.Event]:
     """What steps of a test block on; set at its end, so that none is left."""
     event = threading.Event()

@@ -193,6 +193,7 @@ def test_values_that_stay_are_refs_read_used_and_released(client: PeerClient) ->
     assert result.state["kept"].uuid in result.session_refs
     assert (ref.owner, ref.type_tag) == ("their-peer", "bytes")
     assert "their-peer" in repr(ref)
+    assert "No preview: their-peer is older than previews" in str(ref._repr_html_())
     assert ref.fetch_bytes() == client.deref_session_ref(ref.uuid) == bytes([1, 2, 250])
     used = client.run_remote_workflow("total", ["blazen_only::total"], {"models": [ref]})
     assert used.result == 253

@@ -93,7 +93,7 @@ def test_who_has_not_the_key_is_not_let_in(client: PeerClient) -> None:
     where = ("127.0.0.1", client._io.run(bulk_sockets._tcp_port(client._link)))
     for key_id, key in ((offer.key_id, os.urandom(32)), (os.urandom(16), offer.key)):
         forged = type(offer)(key_id=key_id, key=key)
-        assert bulk_sockets._tried(forged, where) is None
+        assert bulk_sockets._tried(forged, where, None) is None
     with socket.create_connection(where, 5) as stranger:
         stranger.sendall(bulk_socket.MAGIC + offer.key_id + os.urandom(16))
         stranger.settimeout(5)

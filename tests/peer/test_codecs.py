@@ -46,6 +46,7 @@ def scalar() -> tuple[Any, Any]:
 
 def pandas_frame() -> tuple[Any, Any]:
     pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")  # without it text is pickled
     value = pd.DataFrame(
         {"n": [1, 2], "s": ["x", None], "c": pd.Categorical(["u", "v"])},
         index=pd.date_range("2024-01-01", periods=2, tz="UTC"),
@@ -55,6 +56,7 @@ def pandas_frame() -> tuple[Any, Any]:
 
 def polars_frame() -> tuple[Any, Any]:
     pl = pytest.importorskip("polars")
+    pytest.importorskip("pyarrow")
     value = pl.DataFrame({"n": [1, None], "s": ["x", "y"]})
     return value, lambda back: back.equals(value)
 

@@ -22,6 +22,7 @@ from blazen_nb.shipping.cell import make_source, parse_cell
 from blazen_nb.shipping.code import CodeBundle
 from blazen_nb.shipping.environment import python_minor
 from blazen_nb.shipping.values import EncodedValue
+from blazen_nb.testing import LocalPeer
 from tests.peer import pythons
 from tests.peer.conftest import SECONDS
 from tests.peer.processes import PeerProcess
@@ -191,6 +192,20 @@ def test_callables_without_source_are_refused_before_anything_is_sent(
         client.put(notebook.namespace[name])
     with pytest.raises(EnvironmentMismatchError):
         client.run_remote_workflow("w", ["no::such"], {"f": notebook.namespace[name]})
+
+
+def test_values_pass_on_to_a_peer_of_another_python_where_no_bytecode_is_in_them(
+    client: PeerClient,
+) -> None:
+    value = {"date": date(2026, 8, 1), "data": bytes(3 << 20), "pair": (1, {2})}
+    offset = 2
+    with LocalPeer("near") as near:
+        assert client.put(near.client.put(value)).fetch() == value
+        function = near.client.put([lambda n: n + offset])
+        with pytest.raises(EnvironmentMismatchError, match="same Python minor version"):
+            client.put(function)
+        there = client.put(value)
+        assert near.client.put(there).fetch() == value
 
 
 class Touch:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import os
 import threading
 import time
 import tracemalloc
+from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from blazen_nb import AsyncPeerClient, PeerClient
 from blazen_nb.errors import BlazenError, EncodeError, LimitError, SessionRefError, ShippingError
 from blazen_nb.testing import LocalPeer
+from blazen_nb.wire.bulk_messages import data_message
 from blazen_nb.wire.limits import Limits
 from blazen_nb.wire.v1 import kernel_pb2 as pb
 from tests.peer import ref_steps
@@ -171,3 +174,21 @@ def test_an_upload_of_a_session_that_has_ended_is_refused(client: PeerClient) ->
     client._link.session_id = "another"
     with pytest.raises(SessionRefError, match="has ended"):
         client.put(b"x")
+
+
+def test_an_upload_that_was_given_up_before_its_first_word_came_does_not_begin(
+    peer: LocalPeer,
+) -> None:
+    link, identity = peer.client._link, os.urandom(16)
+    header = pb.ValueHeader(sizes=[4], session_id=link.session_id, upload=identity)
+
+    async def words() -> AsyncIterator[bytes]:
+        yield pb.ValueChunk(header=header).SerializeToString()
+        yield data_message(0, [memoryview(b"null")])
+
+    link.tell(drop_transfers=pb.DropTransfers(ids=[identity], given_up=True))
+    assert peer.client.refs() == []  # what was told before has come
+    assert "given up" in link.io.run(link.send(words())).refusal.message
+    header.upload = os.urandom(16)
+    assert link.io.run(link.send(words())).HasField("ref")
+    assert len(peer.client.refs()) == 1

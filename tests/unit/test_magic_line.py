@@ -108,13 +108,14 @@ def test_an_input_keeps_the_identity_of_the_notebooks_value() -> None:
 
 
 def test_all_options_are_read() -> None:
-    line = '-p $name -o a,b --timeout {n * 10} --input {"x": 1} --ref --quiet'
+    line = '-p $name -o a,b --timeout {n * 10} --input {"x": 1} --ref --transfer --quiet'
     assert parse_line(line, NAMES) == RemoteArguments(
         peers=("gpu1",),
         out=("a", "b"),
         timeout=30.0,
         input={"x": 1},
         keep_values=True,
+        transfer=True,
         quiet=True,
     )
 

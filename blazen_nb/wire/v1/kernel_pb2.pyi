@@ -20,7 +20,7 @@ class ClientBatch(_message.Message):
     def __init__(self, frames: _Optional[_Iterable[_Union[ClientFrame, _Mapping]]] = ...) -> None: ...
 
 class ClientFrame(_message.Message):
-    __slots__ = ("request_id", "hello", "register_code", "start_run", "cancel_run", "describe", "find_names", "ping", "answer_input", "part", "release_refs", "list_refs", "pause_run", "resume_run", "describe_devices", "describe_memory", "attach_run", "detach_run", "list_runs", "ack_run", "reset_namespace", "drop_transfers", "beat", "goodbye")
+    __slots__ = ("request_id", "hello", "register_code", "start_run", "cancel_run", "describe", "find_names", "ping", "answer_input", "part", "release_refs", "list_refs", "pause_run", "resume_run", "describe_devices", "describe_memory", "attach_run", "detach_run", "list_runs", "ack_run", "reset_namespace", "drop_transfers", "beat", "goodbye", "preview_ref")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     REGISTER_CODE_FIELD_NUMBER: _ClassVar[int]
@@ -45,6 +45,7 @@ class ClientFrame(_message.Message):
     DROP_TRANSFERS_FIELD_NUMBER: _ClassVar[int]
     BEAT_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_REF_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     hello: Hello
     register_code: RegisterCode
@@ -69,7 +70,8 @@ class ClientFrame(_message.Message):
     drop_transfers: DropTransfers
     beat: Beat
     goodbye: Goodbye
-    def __init__(self, request_id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., register_code: _Optional[_Union[RegisterCode, _Mapping]] = ..., start_run: _Optional[_Union[StartRun, _Mapping]] = ..., cancel_run: _Optional[_Union[CancelRun, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., find_names: _Optional[_Union[FindNames, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., answer_input: _Optional[_Union[AnswerInput, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., release_refs: _Optional[_Union[ReleaseRefs, _Mapping]] = ..., list_refs: _Optional[_Union[ListRefs, _Mapping]] = ..., pause_run: _Optional[_Union[PauseRun, _Mapping]] = ..., resume_run: _Optional[_Union[ResumeRun, _Mapping]] = ..., describe_devices: _Optional[_Union[DescribeDevices, _Mapping]] = ..., describe_memory: _Optional[_Union[DescribeMemory, _Mapping]] = ..., attach_run: _Optional[_Union[AttachRun, _Mapping]] = ..., detach_run: _Optional[_Union[DetachRun, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., ack_run: _Optional[_Union[AckRun, _Mapping]] = ..., reset_namespace: _Optional[_Union[ResetNamespace, _Mapping]] = ..., drop_transfers: _Optional[_Union[DropTransfers, _Mapping]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ...) -> None: ...
+    preview_ref: PreviewRef
+    def __init__(self, request_id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., register_code: _Optional[_Union[RegisterCode, _Mapping]] = ..., start_run: _Optional[_Union[StartRun, _Mapping]] = ..., cancel_run: _Optional[_Union[CancelRun, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., find_names: _Optional[_Union[FindNames, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., answer_input: _Optional[_Union[AnswerInput, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., release_refs: _Optional[_Union[ReleaseRefs, _Mapping]] = ..., list_refs: _Optional[_Union[ListRefs, _Mapping]] = ..., pause_run: _Optional[_Union[PauseRun, _Mapping]] = ..., resume_run: _Optional[_Union[ResumeRun, _Mapping]] = ..., describe_devices: _Optional[_Union[DescribeDevices, _Mapping]] = ..., describe_memory: _Optional[_Union[DescribeMemory, _Mapping]] = ..., attach_run: _Optional[_Union[AttachRun, _Mapping]] = ..., detach_run: _Optional[_Union[DetachRun, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., ack_run: _Optional[_Union[AckRun, _Mapping]] = ..., reset_namespace: _Optional[_Union[ResetNamespace, _Mapping]] = ..., drop_transfers: _Optional[_Union[DropTransfers, _Mapping]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., preview_ref: _Optional[_Union[PreviewRef, _Mapping]] = ...) -> None: ...
 
 class PeerBatch(_message.Message):
     __slots__ = ("frames",)
@@ -78,7 +80,7 @@ class PeerBatch(_message.Message):
     def __init__(self, frames: _Optional[_Iterable[_Union[PeerFrame, _Mapping]]] = ...) -> None: ...
 
 class PeerFrame(_message.Message):
-    __slots__ = ("request_id", "welcome", "refusal", "registered", "run_started", "done", "description", "missing_names", "pong", "update", "result", "part", "devices", "holdings", "run_list", "beat", "goodbye", "ref_list")
+    __slots__ = ("request_id", "welcome", "refusal", "registered", "run_started", "done", "description", "missing_names", "pong", "update", "result", "part", "devices", "holdings", "run_list", "beat", "goodbye", "ref_list", "preview")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
@@ -97,6 +99,7 @@ class PeerFrame(_message.Message):
     BEAT_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
     REF_LIST_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     welcome: Welcome
     refusal: Refusal
@@ -115,7 +118,8 @@ class PeerFrame(_message.Message):
     beat: Beat
     goodbye: Goodbye
     ref_list: RefList
-    def __init__(self, request_id: _Optional[int] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., registered: _Optional[_Union[Registered, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., missing_names: _Optional[_Union[MissingNames, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., update: _Optional[_Union[RunUpdate, _Mapping]] = ..., result: _Optional[_Union[RunResult, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., devices: _Optional[_Union[DeviceReport, _Mapping]] = ..., holdings: _Optional[_Union[HoldingList, _Mapping]] = ..., run_list: _Optional[_Union[RunList, _Mapping]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ref_list: _Optional[_Union[RefList, _Mapping]] = ...) -> None: ...
+    preview: Preview
+    def __init__(self, request_id: _Optional[int] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., registered: _Optional[_Union[Registered, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., description: _Optional[_Union[Description, _Mapping]] = ..., missing_names: _Optional[_Union[MissingNames, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., update: _Optional[_Union[RunUpdate, _Mapping]] = ..., result: _Optional[_Union[RunResult, _Mapping]] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., devices: _Optional[_Union[DeviceReport, _Mapping]] = ..., holdings: _Optional[_Union[HoldingList, _Mapping]] = ..., run_list: _Optional[_Union[RunList, _Mapping]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ref_list: _Optional[_Union[RefList, _Mapping]] = ..., preview: _Optional[_Union[Preview, _Mapping]] = ...) -> None: ...
 
 class Part(_message.Message):
     __slots__ = ("part_id", "data", "last")
@@ -498,14 +502,22 @@ class ReleaseRefs(_message.Message):
     def __init__(self, uuids: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class DropTransfers(_message.Message):
-    __slots__ = ("ids",)
+    __slots__ = ("ids", "given_up")
     IDS_FIELD_NUMBER: _ClassVar[int]
+    GIVEN_UP_FIELD_NUMBER: _ClassVar[int]
     ids: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, ids: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    given_up: bool
+    def __init__(self, ids: _Optional[_Iterable[bytes]] = ..., given_up: bool = ...) -> None: ...
 
 class ListRefs(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class PreviewRef(_message.Message):
+    __slots__ = ("uuid",)
+    UUID_FIELD_NUMBER: _ClassVar[int]
+    uuid: bytes
+    def __init__(self, uuid: _Optional[bytes] = ...) -> None: ...
 
 class Welcome(_message.Message):
     __slots__ = ("node_id", "incarnation", "namespace_state", "resume_secret", "envelope_version", "python", "version", "session_resumed", "received", "bulk")
@@ -644,6 +656,40 @@ class Holding(_message.Message):
     size: int
     unknown: int
     def __init__(self, holder: _Optional[str] = ..., is_others: bool = ..., device: _Optional[str] = ..., count: _Optional[int] = ..., size: _Optional[int] = ..., unknown: _Optional[int] = ...) -> None: ...
+
+class Preview(_message.Message):
+    __slots__ = ("about", "text", "columns", "rows", "more_rows", "more_columns", "png")
+    ABOUT_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    MORE_ROWS_FIELD_NUMBER: _ClassVar[int]
+    MORE_COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    PNG_FIELD_NUMBER: _ClassVar[int]
+    about: str
+    text: str
+    columns: _containers.RepeatedCompositeFieldContainer[PreviewColumn]
+    rows: _containers.RepeatedCompositeFieldContainer[PreviewRow]
+    more_rows: int
+    more_columns: int
+    png: bytes
+    def __init__(self, about: _Optional[str] = ..., text: _Optional[str] = ..., columns: _Optional[_Iterable[_Union[PreviewColumn, _Mapping]]] = ..., rows: _Optional[_Iterable[_Union[PreviewRow, _Mapping]]] = ..., more_rows: _Optional[int] = ..., more_columns: _Optional[int] = ..., png: _Optional[bytes] = ...) -> None: ...
+
+class PreviewColumn(_message.Message):
+    __slots__ = ("name", "dtype")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DTYPE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    dtype: str
+    def __init__(self, name: _Optional[str] = ..., dtype: _Optional[str] = ...) -> None: ...
+
+class PreviewRow(_message.Message):
+    __slots__ = ("name", "cells")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CELLS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    cells: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., cells: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Failure(_message.Message):
     __slots__ = ("type_name", "message", "notes", "step_id", "attempt", "frames", "traceback", "exception")
