@@ -138,6 +138,12 @@ class Lifeline:
                 self._owner.changed()
         except BlazenError as last:
             error = last
+        except Exception as defect:
+            _log.exception("the connection to peer %s ended by a defect", self.welcome.node_id)
+            error = TransportError(
+                f"the connection to peer {self.welcome.node_id} ended by a defect of blazen_nb ({defect!r}); "
+                "connect again, attach() finds the runs that went on"
+            )
         finally:
             self.broken_since = None
             self._back.set()

@@ -178,7 +178,7 @@ def _log_error(task: asyncio.Task[Any]) -> None:
     error = None if task.cancelled() else task.exception()
     if error is not None:
         gone = isinstance(
-            error, grpc.aio.AioRpcError | grpc.aio.UsageError | asyncio.InvalidStateError
+            error, grpc.aio.AioRpcError | grpc.aio.BaseError | asyncio.InvalidStateError
         )
         _log.log(logging.DEBUG if gone else logging.ERROR, "a session broke", exc_info=error)
 

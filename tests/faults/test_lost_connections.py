@@ -12,6 +12,7 @@ import pytest
 
 from blazen_nb import PeerClient, StopEvent, step
 from blazen_nb.client.sync_handle import RunHandle
+from blazen_nb.client.transports.grpc_stream import GrpcStream
 from blazen_nb.errors import (
     RunLostError,
     SessionRefError,
@@ -20,6 +21,7 @@ from blazen_nb.errors import (
 )
 from blazen_nb.events import Event
 from blazen_nb.testing import LocalPeer
+from blazen_nb.wire.address import parse
 from blazen_nb.wire.limits import Limits
 from tests.eventually import eventually
 from tests.faults.road import Road, road
@@ -48,6 +50,41 @@ def waits(ctx: Any, ev: Any) -> StopEvent:
 @step(id="lost::keeps")
 def keeps(ctx: Any, ev: Any) -> StopEvent:
     return StopEvent(result={"ref": threading.Lock()})
+
+
+def test_a_word_on_a_stream_that_has_just_ended_says_that_the_connection_broke() -> None:
+    with LocalPeer("near", token=TOKEN) as peer:
+
+        async def write_late() -> None:
+            stream = GrpcStream(parse(peer.address, use="connect"), TOKEN, "late", None)
+            try:
+                await stream.open()
+                stream._stream.cancel()
+                with pytest.raises(TransportError, match="is closed"):
+                    await stream.write(b"")
+            finally:
+                await stream.close()
+
+        peer.client._io.run(write_late())
+
+
+def test_a_defect_on_the_way_back_is_said_by_what_waits_and_by_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with LocalPeer("near", token=TOKEN) as peer, road(peer.address) as way:
+        with PeerClient.connect(way.address, token=TOKEN) as client:
+            handle = client.start_remote_workflow("w", ["lost::waits"], {"name": "defect"})
+            next(handle.events())
+
+            def broken(*_: object, **__: object) -> None:
+                raise ZeroDivisionError("a defect")
+
+            monkeypatch.setattr(client._link._line._dialer, "dial", broken)
+            way.cut()
+            with pytest.raises(RunLostError, match=r"ended by a defect .*ZeroDivisionError"):
+                handle.result(SECONDS)
+        assert "ended by a defect" in caplog.text
+        go.set()
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ Of a second one: frames do not queue behind a value's bytes in the socket, and a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -67,7 +68,7 @@ class GrpcStream:
             await self._stream.write(batch)
         except grpc.RpcError as error:
             raise self._why(error) from None
-        except grpc.aio.UsageError:
+        except (grpc.aio.BaseError, asyncio.InvalidStateError):  # the stream has ended meanwhile
             raise TransportError(f"the connection to {self._peer} is closed") from None
 
     async def fetch(self, request: bytes) -> AsyncIterator[bytes]:
