@@ -135,13 +135,17 @@ def test_a_step_that_loops_in_python_has_ended_within_half_a_second(client: Peer
 
 
 def test_a_step_that_polls_has_ended_a_tenth_of_a_second_after_its_poll(client: PeerClient) -> None:
-    _seen.clear()
-    handle = begun(client, "cancels::polls")
-    seconds_until_cancelled(handle)
-    told = time.monotonic()
-    (seen,) = _seen
-    assert told - seen < POLL
-    assert_cancelled_everywhere(client, handle, "cancels::polls")
+    def seconds_after_its_poll() -> float:
+        _seen.clear()
+        handle = begun(client, "cancels::polls")
+        seconds_until_cancelled(handle)
+        told = time.monotonic()
+        assert_cancelled_everywhere(client, handle, "cancels::polls")
+        (seen,) = _seen
+        return told - seen
+
+    # Of three: what else runs on the machine may hold up one of them, a peer that is slow holds up all.
+    assert min(seconds_after_its_poll() for _ in range(3)) < POLL
 
 
 def test_a_step_that_is_stuck_is_left_behind_and_shown_until_it_ends(
