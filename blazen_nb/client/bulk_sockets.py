@@ -218,8 +218,12 @@ def _connected(where: str | tuple[str, int]) -> socket.socket:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
     sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(_CONNECT_SECONDS)
-    sock.connect(where)
+    try:
+        sock.settimeout(_CONNECT_SECONDS)
+        sock.connect(where)
+    except OSError:
+        sock.close()
+        raise
     return sock
 
 

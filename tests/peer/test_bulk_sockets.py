@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import os
 import socket
 import sys
@@ -86,6 +87,19 @@ def test_a_refusal_is_its_own_error_on_every_way_and_the_next_value_comes(
         with pytest.raises(SessionRefError, match="keeps no such value"):
             gone.fetch()
         assert ref.fetch() == bytes(3 * MIB)
+
+
+@on_linux
+def test_a_connection_that_cannot_be_made_leaves_no_socket(
+    client: PeerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unclosed: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", unclosed.append)
+    offer = client._link.welcome.bulk
+    for where in ("\0nobody listens here", ("127.0.0.1", 1)):
+        assert bulk_sockets._tried(offer, where, None) is None  # a ResourceWarning is an error here
+    gc.collect()
+    assert unclosed == []
 
 
 def test_who_has_not_the_key_is_not_let_in(client: PeerClient) -> None:
