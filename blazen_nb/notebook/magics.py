@@ -17,7 +17,7 @@ from blazen_nb.notebook.completion import complete
 from blazen_nb.notebook.detached import leave_all
 from blazen_nb.notebook.options import OUTPUTS
 from blazen_nb.notebook.peer_magics import PeerMagics
-from blazen_nb.notebook.peers import kernel_peers, notebook_namespace
+from blazen_nb.notebook.peers import kernel_peers, notebook_name, notebook_namespace
 from blazen_nb.notebook.remote_run import start_cell, start_steps
 from blazen_nb.notebook.result_output import take_result, take_results
 from blazen_nb.notebook.run_magics import RunMagics
@@ -145,6 +145,7 @@ def load_ipython_extension(shell: Any) -> None:
         shell.set_hook("complete_command", complete, str_key=magic)
     shell.events.register("pre_run_cell", magics.record)
     show_transfers(show_transfer)
+    kernel_peers.client_name = notebook_name(shell.user_ns)
 
 
 def unload_ipython_extension(shell: Any) -> None:

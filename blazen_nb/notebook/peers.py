@@ -6,6 +6,7 @@ import atexit
 import hashlib
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -18,8 +19,9 @@ if TYPE_CHECKING:  # grpc takes a while to load, and loading the extension must 
     from blazen_nb.client.sync import PeerClient
     from blazen_nb.peer.server import PeerServer
 
-CLIENT_NAME = "notebook"
-"""What the client of a notebook calls itself."""
+UNNAMED = "notebook"
+"""What the client of a notebook calls itself where nobody says which notebook it is."""
+_LONGEST_NAME = 80
 RECONNECT_SECONDS = 12 * 3600.0
 """A notebook whose peer is away tries to come back for as long as the peer keeps its session: somebody sees that."""
 
@@ -33,6 +35,8 @@ class Peers:
         """Clients in namespaces that a cell asked for, by address and namespace."""
         self._servers: list[PeerServer] = []
         self._newest: str | None = None
+        self.client_name = UNNAMED
+        """What the clients of this kernel call themselves: who looks at a peer wants to tell notebooks apart."""
 
     @property
     def names(self) -> list[str]:
@@ -57,7 +61,7 @@ class Peers:
         from blazen_nb.client.sync import PeerClient
 
         client = PeerClient.connect(
-            address, CLIENT_NAME, namespace=namespace, reconnect=RECONNECT_SECONDS
+            address, self.client_name, namespace=namespace, reconnect=RECONNECT_SECONDS
         )
         before = self._clients.get(name)
         self._clients[name] = client
@@ -94,7 +98,7 @@ class Peers:
         if known is None or not known.is_open:
             known = self._in_others[key] = PeerClient.connect(
                 first.address,
-                CLIENT_NAME,
+                self.client_name,
                 namespace=namespace,
                 reconnect=RECONNECT_SECONDS,
             )
@@ -124,7 +128,7 @@ class Peers:
         from blazen_nb.client.sync import PeerClient
 
         address = LOCAL if wanted == LOCAL else known.address
-        with PeerClient.connect(address, CLIENT_NAME, reconnect=0) as there:
+        with PeerClient.connect(address, self.client_name, reconnect=0) as there:
             return there.address != known.address
 
     def connected(self, name: str | None) -> PeerClient | None:
@@ -175,8 +179,17 @@ def notebook_namespace(user_ns: Mapping[str, Any]) -> str | None:
 
     None where the kernel does not know which notebook it belongs to.
     """
-    notebook = os.environ.get("JPY_SESSION_NAME") or user_ns.get("__vsc_ipynb_file__")
+    notebook = _notebook_file(user_ns)
     if not notebook:
         return None
     # A digest, because the notebook's path is nobody else's business.
-    return "notebook-" + hashlib.sha256(str(notebook).encode()).hexdigest()[:16]
+    return "notebook-" + hashlib.sha256(notebook.encode()).hexdigest()[:16]
+
+
+def notebook_name(user_ns: Mapping[str, Any]) -> str:
+    """What the kernel's notebook is called, ``train.ipynb``, without where it lies."""
+    return Path(_notebook_file(user_ns)).name[-_LONGEST_NAME:] or UNNAMED
+
+
+def _notebook_file(user_ns: Mapping[str, Any]) -> str:
+    return str(os.environ.get("JPY_SESSION_NAME") or user_ns.get("__vsc_ipynb_file__") or "")

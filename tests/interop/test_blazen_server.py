@@ -30,6 +30,7 @@ from blazen_nb.errors import (
 from blazen_nb.shipping.cell import parse_cell
 from blazen_nb.wire.blazen_messages import SubWorkflowRequest
 from tests.eventually import eventually
+from tests.free_port import free_port
 from tests.interop.conftest import Blazen
 
 pytestmark = pytest.mark.timeout(10, func_only=True)
@@ -50,8 +51,7 @@ Served = tuple[str, "subprocess.Popen[str]"]
 
 def free_address() -> str:
     """It binds what it is told and never says which port that was, so port 0 is no use."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 def listens(address: str) -> bool:

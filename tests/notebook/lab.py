@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from tests.eventually import eventually
+from tests.free_port import free_port
 from tests.notebook.leaks import leaks, live_tokens
 
 if TYPE_CHECKING:
@@ -113,9 +113,7 @@ class Lab:
         self.folder = folder
         self.flavour = flavour
         self._token = secrets.token_hex(16)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._port = free_port()
 
     @contextmanager
     def serving(self) -> Iterator[Lab]:

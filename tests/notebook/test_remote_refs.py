@@ -144,3 +144,16 @@ def test_an_input_and_a_cell_on_both_peers_are_transferred_where_it_must_be(
     assert kernel.run("again.result").text == "9"
     refused = kernel.run(steps.replace("--transfer ", ""))
     assert refused.error == "SessionRefError"
+
+
+def test_a_peer_tells_notebooks_apart_by_name_and_knows_no_path(
+    fresh_kernel: Kernel, gpu0: PeerProcess
+) -> None:
+    fresh_kernel.run(
+        "import os\nos.environ['JPY_SESSION_NAME'] = '/folder/of/somebody/tr\u00e4in.ipynb'"
+    )
+    fresh_kernel.run("%load_ext blazen_nb")
+    fresh_kernel.run(f"%blazen_connect gpu0 {gpu0.address} -o client\nkept = client.put(b'x')")
+    cell = fresh_kernel.run("[each.holder for each in client.memory().holdings]")
+    assert "'tr\u00e4in.ipynb'" in cell.text
+    assert "somebody" not in gpu0.said()

@@ -38,6 +38,7 @@ from blazen_nb.testing import LocalPeer
 from blazen_nb.wire.limits import Limits
 from blazen_nb.wire.parts import OPEN_FRAMES
 from blazen_nb.wire.v1 import kernel_pb2 as pb
+from tests.free_port import free_port
 from tests.peer.conftest import SECONDS, StartCell
 
 SECRET = "a-token-that-nobody-may-see"
@@ -61,10 +62,7 @@ async def waits(ctx: Context, ev: StartEvent) -> StopEvent:
 
 @pytest.fixture
 def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_port()
 
 
 @pytest.fixture
