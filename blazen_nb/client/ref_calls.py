@@ -51,9 +51,8 @@ class AsyncRefCalls(KnownPeer):
         require_sessions(self._link, "put()")
         if isinstance(value, RemoteRef):
             return await acopy_of(value, self._link)
-        here = None if copy else self._link.refs.here
-        if here is not None:
-            return self._link.refs.known(here.keep(value))
+        if (kept := None if copy else _kept_here(value, self._link)) is not None:
+            return kept
         bulk = await asyncio.to_thread(_bulk, value, self._link)
         progress = _progress(value, self._link)
         return await await_shown(self._io, _put(bulk, self._link, progress), progress)
@@ -111,9 +110,8 @@ class RefCalls(KnownPeer):
         require_sessions(self._link, "put()")
         if isinstance(value, RemoteRef):
             return copy_of(value, self._link)
-        here = None if copy else self._link.refs.here
-        if here is not None:
-            return self._link.refs.known(here.keep(value))
+        if (kept := None if copy else _kept_here(value, self._link)) is not None:
+            return kept
         progress = _progress(value, self._link)
         sending = _put(_bulk(value, self._link), self._link, progress)
         return run_shown(self._io, sending, progress)
@@ -172,6 +170,12 @@ def _progress(value: Any, link: PeerLink) -> Progress:
 
 def _of_a_value(link: PeerLink) -> Progress:
     return Progress(f"a value from {link.node_id}")
+
+
+def _kept_here(value: Any, link: PeerLink) -> RemoteRef | None:
+    """The ref of the object itself; None where the peer is not in this process."""
+    here = link.refs.here
+    return None if here is None else link.refs.known(here.keep(value))
 
 
 def _put(bulk: Bulk, link: PeerLink, progress: Progress) -> Coroutine[Any, Any, RemoteRef]:

@@ -110,7 +110,8 @@ class RemoteRef(Ref):
     def fetch(self, *key: Any) -> Any:
         """A copy of the value, here; with a key, of ``value[key]`` only. Blocks, and may be interrupted.
 
-        Where the peer is in this very process, it is the object itself, or ``value[key]`` of it, and no copy. The part is taken out on the peer, and nothing else travels: ``ref.fetch(slice(0, 10))``,
+        Where the peer is in this very process, it is the object itself, or ``value[key]`` of it, and no copy. Else the
+        part is taken out on the peer, and nothing else travels: ``ref.fetch(slice(0, 10))``,
         ``ref.fetch(numpy.s_[:10, 3])``, ``ref.fetch("price")``.
 
         Args:
@@ -124,7 +125,7 @@ class RemoteRef(Ref):
         """
         link, part, progress = self.link(), _part(key), self._progress()
         if (here := link.refs.here) is not None:
-            return _part_here(here.find(self.uuid), part)
+            return part_of(here.find(self.uuid), part)
         fetching = fetch_value(link, self.uuid, progress, part)
         reader = run_shown(link.io, fetching, progress)
         return reader.value(trusted=self._link.refs.trusted)
@@ -133,7 +134,7 @@ class RemoteRef(Ref):
         """As ``fetch``, for code that awaits."""
         link, part, progress = self.link(), _part(key), self._progress()
         if (here := link.refs.here) is not None:
-            return _part_here(here.find(self.uuid), part)
+            return part_of(here.find(self.uuid), part)
         fetching = fetch_value(link, self.uuid, progress, part)
         reader = await await_shown(link.io, fetching, progress)
         return await asyncio.to_thread(reader.value, trusted=self._link.refs.trusted)
@@ -323,10 +324,6 @@ def _part(key: tuple[Any, ...]) -> str:
             "fetch() takes one key; for several axes give a tuple, numpy.s_[0, 1]"
         )
     return key_text(key[0]) if key else ""
-
-
-def _part_here(value: Any, part: str) -> Any:
-    return part_of(value, part) if part else value
 
 
 def _release(link: weakref.ref[PeerLink], uuid: str) -> None:

@@ -37,7 +37,7 @@ class BulkValues:
             kept = self._parts.refs.find(uuid_of(asked.uuid), identity)
             encode = encode_raw if asked.raw else encode_bulk
             same_minor = asked.python == python_minor()
-            value = part_of(kept.ref.value, asked.part) if asked.part else kept.ref.value
+            value = part_of(kept.ref.value, asked.part)
             known = Outgoing(encode(value, same_minor=same_minor, home=kept.scope.home))
             self._parts.outgoing.begin(identity, asked.transfer, known)
         return known

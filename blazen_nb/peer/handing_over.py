@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from blazen_nb.errors import SessionRefError
 from blazen_nb.peer.ref_scopes import RefScope
 from blazen_nb.shipping.described import RefInfo
 
@@ -21,6 +20,6 @@ class KeptHere:
 
     def keep(self, value: Any) -> RefInfo:
         """See Objects."""
-        if self._scope.has_ended:
-            raise SessionRefError("values are kept for sessions, and this one has ended")
-        return self._scope.table.info(self._scope.keep(value))
+        table = self._scope.table
+        scope = table.scope_of(self._scope.identity, self._scope.session_id)
+        return table.info(scope.keep(value))

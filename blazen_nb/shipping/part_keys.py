@@ -25,11 +25,13 @@ def key_text(key: Any) -> str:
 
 
 def part_of(value: Any, text: str) -> Any:
-    """``value[key]``.
+    """``value[key]``; without a text all of the value.
 
     Raises:
         ValidationError: There is no such part, or the value has no parts, or the text is no key.
     """
+    if not text:
+        return value
     try:
         key = _key(json.loads(text), _DEPTH)
     except (ValueError, TypeError, KeyError, RecursionError):

@@ -14,6 +14,7 @@ from blazen_nb.engine.result import WorkflowResult
 from blazen_nb.peer import capture
 from blazen_nb.shipping.cell import parse_cell
 from blazen_nb.testing import LocalPeer
+from tests.peer.certificates import Authority
 
 Made_co = TypeVar("Made_co", covariant=True)
 SECONDS = 5.0
@@ -69,6 +70,18 @@ def released() -> Iterator[threading.Event]:
     event = threading.Event()
     yield event
     event.set()
+
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A CA that this module's peers and clients know."""
+    return Authority(tmp_path_factory.mktemp("certificates"), "our CA")
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A CA that they do not know."""
+    return Authority(tmp_path_factory.mktemp("certificates"), "their CA")
 
 
 class OnCell(Protocol[Made_co]):

@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from unittest.mock import AsyncMock
 
 import pytest
@@ -27,21 +26,6 @@ MIB = 1 << 20
 TOKEN = "a-token-of-a-test"
 
 numpy = pytest.importorskip("numpy")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("certificates")
-
-
-@pytest.fixture(scope="module")
-def ca(folder: Path) -> Authority:
-    return Authority(folder, "our CA")
-
-
-@pytest.fixture(scope="module")
-def stranger(folder: Path) -> Authority:
-    return Authority(folder, "their CA")
 
 
 @pytest.fixture(scope="module")

@@ -30,21 +30,6 @@ def echo(ctx: Context, ev: StartEvent) -> StopEvent:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("certificates")
-
-
-@pytest.fixture(scope="module")
-def ca(folder: Path) -> Authority:
-    return Authority(folder, "our CA")
-
-
-@pytest.fixture(scope="module")
-def stranger(folder: Path) -> Authority:
-    return Authority(folder, "their CA")
-
-
-@pytest.fixture(scope="module")
 def shown(ca: Authority) -> Pair:
     return ca.pair("peer")
 
