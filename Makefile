@@ -4,6 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
 ARGS ?= tests
 NOTEBOOKS ?= notebooks
+TIMED := tests/peer/test_cancels.py tests/peer/test_blocking.py tests/notebook/test_lab.py
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -46,12 +47,14 @@ types: $(BIN)/.test  ## mypy strict on the package and its tests
 contracts: $(BIN)/.test  ## which layer may import which
 	$(BIN)/lint-imports
 
-# In two lanes: kernels and browsers mostly wait. The second lane's output comes when the first has ended.
+# In two lanes: kernels and browsers mostly wait. The second lane's output comes when the first has ended. What holds
+# times of the clock runs after both, with nothing beside it.
 unit: $(BIN)/.test kernels  ## all tests but the notebooks; ARGS="tests/unit -k reducer" narrows it
 ifeq ($(ARGS),tests)
-	@mkdir -p build; $(BIN)/pytest -p no:cacheprovider tests/notebook >build/notebook-tests.log 2>&1 & lane=$$!; \
-		$(BIN)/pytest tests --ignore=tests/notebook; status=$$?; \
-		wait $$lane || status=$$?; cat build/notebook-tests.log; exit $$status
+	@mkdir -p build; $(BIN)/pytest -p no:cacheprovider tests/notebook $(TIMED:%=--ignore=%) >build/notebook-tests.log 2>&1 & lane=$$!; \
+		$(BIN)/pytest tests --ignore=tests/notebook $(TIMED:%=--ignore=%); status=$$?; \
+		wait $$lane || status=$$?; cat build/notebook-tests.log; \
+		$(BIN)/pytest $(TIMED) || status=$$?; exit $$status
 else
 	$(BIN)/pytest $(ARGS)
 endif
